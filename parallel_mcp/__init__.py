@@ -1,0 +1,1 @@
+"""Parallel MCP: web answers and deep research with citations, for agents."""

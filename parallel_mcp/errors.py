@@ -1,0 +1,293 @@
+"""Everything that can go wrong, as one tree. `str(exc)` is safe to show to a model or a person.
+
+```text
+ParallelError
+├── CallerError                 the call itself is wrong; nothing was sent
+│   ├── ArgumentError           an argument, or a combination of them
+│   ├── SchemaRefused           the caller's output_schema
+│   └── UnknownResearch         no such research for this caller
+├── NotReady                    this server cannot send the question yet
+│   ├── KeyMissing
+│   ├── ModelNotAllowed         above max_model
+│   ├── BudgetReached           daily_budget_usd
+│   ├── PacingFull              requests_per_minute, and the wait is too long
+│   └── StoreFailed             the store cannot be opened, read or written
+├── ResearchEnded               asked for by id, and it ended without an answer
+└── UpstreamError               Parallel, or the way to it
+    ├── RequestRefused          400, 422
+    ├── KeyRefused              401
+    ├── CreditRefused           402
+    ├── AccessRefused           403
+    ├── InteractionUnknown      404
+    ├── RateRefused             429
+    ├── ServiceFailed           5xx, or an error in place of an answer
+    ├── ConnectFailed           nothing was sent: DNS, TCP, TLS, proxy
+    ├── AnswerTimedOut          sent, and no word of an answer in time; 408
+    ├── ConnectionLost          sent, and the connection broke before the first word
+    └── AnswerUnreadable        sent, and what came back is not a Chat answer
+```
+"""
+
+import re
+from typing import ClassVar
+
+_QUOTED_CHARS = 500
+
+
+# C0 and C1 controls but for newline and tab, lone surrogates, and the bidirectional overrides, which let
+# text pose as other text in a terminal.
+_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
+
+
+def clean(text: str, limit: int | None = None) -> str:
+    """Text from outside, without control characters and terminal escapes; newlines and tabs stay.
+
+    `limit` is in characters; a longer text is cut and ends in an ellipsis.
+    """
+    if limit is not None and len(text) > limit:
+        return _UNSAFE.sub("", text[: limit - 1]).rstrip() + "…"
+    return _UNSAFE.sub("", text)
+
+
+class ParallelError(Exception):
+    """Any failure of ours. `kind` is its stable name in metrics and history."""
+
+    kind: ClassVar[str] = "error"
+    may_be_billed: bool = False
+
+    def __str__(self) -> str:
+        """What happened and what to do next, in words for a model or a person."""
+        return str(self.args[0]) if self.args else self.kind
+
+
+class CallerError(ParallelError):
+    """The call itself is wrong; nothing was sent and nothing was billed."""
+
+    kind = "bad_call"
+
+
+class ArgumentError(CallerError):
+    """An argument is missing, unknown, of the wrong type, or does not go with another."""
+
+    kind = "bad_argument"
+
+
+class SchemaRefused(CallerError):
+    """The caller's output_schema would be refused upstream, or is unsafe. Names the place."""
+
+    kind = "bad_schema"
+
+
+class UnknownResearch(CallerError):
+    """No research with that id is known to the caller."""
+
+    kind = "unknown_research"
+
+    def __init__(self, research_id: str) -> None:
+        super().__init__(
+            f"No research {clean(research_id, 80)!r} is known here: the id is wrong, or it was forgotten. "
+            "Call deep_research with the question to start anew."
+        )
+
+
+class NotReady(ParallelError):
+    """The question was not sent, because this server may not or cannot send it now."""
+
+    kind = "not_ready"
+
+
+class KeyMissing(NotReady):
+    """No Parallel API key is configured."""
+
+    kind = "no_key"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "No Parallel API key is set: set PARALLEL_API_KEY in this server's environment and restart it, "
+            "or start it with --sandbox to try it with answers from local documents only."
+        )
+
+
+class ModelNotAllowed(NotReady):
+    """The model is above max_model."""
+
+    kind = "model_not_allowed"
+
+    def __init__(self, model: str, most: str) -> None:
+        super().__init__(
+            f"This server does not allow the model {model!r}: PARALLEL_MCP_MAX_MODEL is {most!r}. "
+            f"Ask again with model={most!r} or a smaller one."
+        )
+
+
+class BudgetReached(NotReady):
+    """The day's budget would be passed. Amounts are US dollars."""
+
+    kind = "budget_reached"
+
+    def __init__(self, budget: float, spent: float, price: float) -> None:
+        super().__init__(
+            f"Not sent: this call costs ${price:.3f}, and ${spent:.3f} of today's ${budget:.2f} "
+            "(PARALLEL_MCP_DAILY_BUDGET_USD, UTC day) are spent. Raise the budget or wait until 00:00 UTC."
+        )
+
+
+class PacingFull(NotReady):
+    """More requests are waiting than requests_per_minute lets through in time."""
+
+    kind = "pacing_full"
+
+    def __init__(self, per_minute: int, seconds: float) -> None:
+        super().__init__(
+            f"Not sent: {per_minute} requests went out within the last minute (PARALLEL_MCP_REQUESTS_PER_MINUTE), "
+            f"and the next may go in {seconds:.0f} s. Nothing was billed; try again then."
+        )
+
+
+class StoreFailed(NotReady):
+    """The store cannot be opened, read or written."""
+
+    kind = "store_failed"
+
+
+class ResearchEnded(ParallelError):
+    """A research that was asked for has failed, was interrupted or cancelled."""
+
+    kind = "research_ended"
+
+
+class UpstreamError(ParallelError):
+    """Parallel refused or failed, or could not be reached.
+
+    `status` is the HTTP status or None; `ref_id` is Parallel's own reference, for its support;
+    `retry_after` is in seconds, where the answer named one.
+    """
+
+    kind = "upstream"
+    headline: ClassVar[str] = "Parallel did not answer"
+    advice: ClassVar[str] = "Try again later."
+
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        status: int | None = None,
+        ref_id: str | None = None,
+        retry_after: float | None = None,
+        may_be_billed: bool | None = None,
+    ) -> None:
+        self.detail = clean(detail, _QUOTED_CHARS).strip()
+        self.status = status
+        self.ref_id = clean(ref_id, 100) if ref_id else None
+        self.retry_after = retry_after
+        if may_be_billed is not None:
+            self.may_be_billed = may_be_billed
+        super().__init__(self._words())
+
+    def __repr__(self) -> str:
+        """Without upstream's words: a representation gets into logs, and upstream may repeat the question."""
+        return f"{type(self).__name__}(status={self.status}, ref_id={self.ref_id!r})"
+
+    def _words(self) -> str:
+        head = self.headline + (f" (HTTP {self.status})" if self.status else "")
+        said = f": {self.detail.rstrip('.')}." if self.detail else "."
+        billed = " It may have been billed." if self.may_be_billed else ""
+        ref = f" Parallel's reference for support: {self.ref_id}." if self.ref_id else ""
+        return f"{head}{said} {self.advice}{billed}{ref}"
+
+
+class RequestRefused(UpstreamError):
+    """400 or 422: the request is wrong as it stands."""
+
+    kind = "refused"
+    headline = "Parallel refused the request"
+    advice = "Change the question, instructions or output_schema as it says; the same call would fail again."
+
+
+class KeyRefused(UpstreamError):
+    """401."""
+
+    kind = "wrong_key"
+    headline = "Parallel refused the API key"
+    advice = (
+        "Calling again will not help: a valid key must be set, as PARALLEL_API_KEY where this server runs, "
+        "or in the caller's own header where callers bring theirs."
+    )
+
+
+class CreditRefused(UpstreamError):
+    """402."""
+
+    kind = "no_credit"
+    headline = "The Parallel account has no credit left"
+    advice = "The account's owner must add credit; calling again will not help."
+
+
+class AccessRefused(UpstreamError):
+    """403."""
+
+    kind = "not_allowed"
+    headline = "Parallel does not allow this key to do that"
+    advice = "Try a smaller model, or ask the account's owner for access."
+
+
+class InteractionUnknown(UpstreamError):
+    """404: an earlier interaction, or the path, is not known."""
+
+    kind = "not_found"
+    headline = "Parallel does not know that"
+    advice = "If follow_up_to was given, ask again without it; otherwise check PARALLEL_BASE_URL."
+
+
+class RateRefused(UpstreamError):
+    """429, after our own retries."""
+
+    kind = "rate_limited"
+    headline = "Parallel is limiting this account's rate"
+    advice = "Wait a minute, then call again; nothing was billed."
+
+
+class ServiceFailed(UpstreamError):
+    """5xx, after our own retries; or an error that came in place of an answer, or in the midst of one."""
+
+    kind = "service_failed"
+    headline = "Parallel's service failed"
+    advice = "Nothing is wrong with the question; try again in a minute."
+
+
+class ConnectFailed(UpstreamError):
+    """Nothing was sent: name, connection, proxy or certificate. `lasting` where trying again cannot help."""
+
+    kind = "connect_failed"
+    lasting: bool = False
+    headline = "Parallel could not be reached"
+    advice = (
+        "Nothing was sent or billed. Check the network, proxy and certificates (parallel-mcp doctor), then call again."
+    )
+
+
+class AnswerTimedOut(UpstreamError):
+    """The request went out, and no answer came in time; or Parallel says so itself, with 408."""
+
+    kind = "timed_out"
+    may_be_billed = True
+    headline = "Parallel did not answer in time"
+    advice = "It was not sent again by itself. Ask again only if the answer is still wanted."
+
+
+class ConnectionLost(UpstreamError):
+    """The request went out, and the connection broke before the whole answer."""
+
+    kind = "connection_lost"
+    may_be_billed = True
+    headline = "The connection to Parallel broke before the whole answer was there"
+    advice = "It was not sent again by itself. Ask again only if the answer is still wanted."
+
+
+class AnswerUnreadable(UpstreamError):
+    """The request went out, and what came back cannot be read as a Chat answer."""
+
+    kind = "unreadable"
+    may_be_billed = True
+    headline = "What came back is not an answer of Parallel's Chat API"
+    advice = "Check that PARALLEL_BASE_URL is right and that no proxy answers in its place."

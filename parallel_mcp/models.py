@@ -1,0 +1,130 @@
+"""What is asked and what the tools return; `published` makes the schemas that hosts are shown.
+
+`?` fields of the design are always present and may be null, so none of them has a default: a
+default would drop the field from `required`.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, cast
+
+from pydantic import BaseModel, ConfigDict, Field
+
+ChatModel = Literal["speed", "lite", "base", "core"]
+ResearchModel = Literal["lite", "base", "core"]
+Confidence = Literal["low", "medium", "high"]
+Status = Literal["working", "completed", "failed", "cancelled"]
+
+Json = Annotated[Any, Field(description="JSON value by output_schema")]
+
+
+class Frozen(BaseModel):
+    """An immutable value that refuses what it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Question(Frozen):
+    """One question as it is sent to Parallel.
+
+    `output_schema` is a JSON schema that has passed `schemas.lint`; `follow_up_to` is the
+    `interaction_id` of an earlier answer.
+    """
+
+    text: str
+    model: ChatModel
+    instructions: str | None = None
+    output_schema: dict[str, Any] | None = None
+    follow_up_to: str | None = None
+
+
+class Citation(Frozen):
+    """A source. `number` counts from 1 and is what the prose and the basis refer to."""
+
+    number: int
+    url: str
+    title: str | None
+    excerpts: tuple[str, ...]
+
+
+class Basis(Frozen):
+    """Why a field of the answer says what it says; `citations` are citation numbers."""
+
+    field: str
+    reasoning: str
+    confidence: Confidence | None
+    citations: tuple[int, ...]
+
+
+class Answer(Frozen):
+    """An answer with its sources. `cost_usd` in US dollars, `seconds` of work upstream."""
+
+    content: str
+    data: Json
+    citations: tuple[Citation, ...]
+    basis: tuple[Basis, ...]
+    model: ChatModel
+    interaction_id: str | None
+    cost_usd: float
+    seconds: float
+    reused: bool
+    warnings: tuple[str, ...]
+
+
+class Research(Frozen):
+    """A question on its way to an answer. `created_at` is ISO 8601 in UTC; `attempts` counts requests sent."""
+
+    research_id: str
+    status: Status
+    question: str
+    model: ResearchModel
+    created_at: str
+    seconds: float
+    attempts: int
+    answer: Answer | None
+    error: str | None
+
+
+def published(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A schema as hosts get it: references inlined, no titles, no docstrings, optional inputs without the null.
+
+    Some hosts refuse `$ref`, and some refuse a nullable input; every byte is paid for in each
+    conversation. Nullable *outputs* keep their null: they are required.
+    """
+    definitions = cast("dict[str, Any]", schema.get("$defs", {}))
+    body = {key: value for key, value in schema.items() if key != "$defs"}
+    return cast("dict[str, Any]", _plain(body, definitions))
+
+
+def _plain(node: Any, definitions: Mapping[str, Any]) -> Any:
+    if isinstance(node, list):
+        return [_plain(item, definitions) for item in node]
+    if not isinstance(node, dict):
+        return node
+    node = _followed(node, definitions)
+    plain: dict[str, Any] = {}
+    for key, value in node.items():
+        if key == "properties":
+            plain[key] = {name: _plain(item, definitions) for name, item in value.items()}
+        elif key not in {"title", "additionalProperties"} or value is False:
+            plain[key] = _plain(value, definitions)
+    return _without_null(plain) if "default" in plain else plain
+
+
+def _followed(node: dict[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
+    """The node, or what its `$ref` names; a model's docstring is for us, not for hosts."""
+    if "$ref" not in node:
+        return {key: value for key, value in node.items() if key != "description" or "properties" not in node}
+    target = cast("dict[str, Any]", definitions[node["$ref"].rsplit("/", 1)[1]])
+    beside = {key: value for key, value in node.items() if key != "$ref"}
+    return {**{key: value for key, value in target.items() if key != "description"}, **beside}
+
+
+def _without_null(node: dict[str, Any]) -> dict[str, Any]:
+    """An input that may be left out, published as if null did not exist (it is still accepted)."""
+    kinds = [kind for kind in node.get("anyOf", ()) if kind.get("type") != "null"]
+    if node["default"] is None:
+        node = {key: value for key, value in node.items() if key != "default"}
+    if len(kinds) != 1:
+        return node
+    rest = {key: value for key, value in node.items() if key != "anyOf"}
+    return {**kinds[0], **rest}

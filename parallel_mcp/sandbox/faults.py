@@ -1,0 +1,165 @@
+"""What real services do on a bad day, done on the real socket. Each fault is an ASGI app around the one it spoils."""
+
+import random
+import socket
+import struct
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import Any
+
+import anyio
+from starlette.responses import HTMLResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from parallel_mcp.sandbox.options import Fault
+
+SLOW_PIECES = 40
+SLOW_PAUSE = 0.025  # seconds between two pieces
+
+_PAGE = "<!doctype html><html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
+
+
+class Draw:
+    """Draws, for each request, the fault that befalls it: the first of the list whose die says so."""
+
+    def __init__(self, faults: tuple[Fault, ...], seed: int | None) -> None:
+        self._faults = faults
+        self._dice = random.Random(seed)  # noqa: S311  no secret hangs on it
+
+    def next(self) -> str | None:
+        """The kind of fault for the next request, or None."""
+        hit = [fault.kind for fault in self._faults if self._dice.random() < fault.rate]
+        return hit[0] if hit else None
+
+
+def spoiled(kind: str, app: ASGIApp) -> ASGIApp:
+    """The app, with one of `WIRE_KINDS` done to it."""
+    return _KINDS[kind](app)
+
+
+def transport_of(scope: Scope) -> Any:
+    """The connection's asyncio transport, or None where the app is not served by uvicorn."""
+    return getattr(getattr(scope.get("sandbox.send"), "__self__", None), "transport", None)
+
+
+async def hang(scope: Scope, receive: Receive, send: Send) -> None:
+    """Never answers. Ends when the client has gone."""
+    await anyio.sleep_forever()
+
+
+async def reset(scope: Scope, receive: Receive, send: Send) -> None:
+    """Resets the TCP connection before any byte of an answer."""
+    transport = transport_of(scope)
+    if transport is None:
+        raise ConnectionResetError("reset by the sandbox's fault")
+    # Lingering for no time at all makes the kernel send RST in place of FIN.
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
+    await anyio.sleep_forever()
+
+
+class Cut:
+    """Closes the connection in mid-body: after a few events of a stream, or half-way through a plain body."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102  ASGI
+        seen = 0
+
+        async def cutting(message: Message) -> None:
+            nonlocal seen
+            if message["type"] != "http.response.body":
+                await send(message)
+                return
+            seen += 1
+            more = message.get("more_body", False)
+            if more and seen < 3:
+                await send(message)
+                return
+            body = message.get("body", b"")
+            await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
+            await _close(scope)
+
+        await self._app(scope, receive, cutting)
+
+
+async def _close(scope: Scope) -> None:
+    transport = transport_of(scope)
+    if transport is None:
+        raise ConnectionResetError("cut by the sandbox's fault")
+    transport.close()
+    await anyio.sleep_forever()
+
+
+class BadJson:
+    """Sends JSON that breaks off: the plain body, or the second event of a stream. The HTTP message itself is whole."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102  ASGI
+        seen = 0
+
+        async def breaking(message: Message) -> None:
+            nonlocal seen
+            if message["type"] == "http.response.start":
+                kept = [pair for pair in message["headers"] if pair[0].lower() != b"content-length"]
+                await send({**message, "headers": kept})
+                return
+            seen += 1
+            body = message.get("body", b"")
+            if seen == 1 and not message.get("more_body", False):
+                body = body[: len(body) * 2 // 3]
+            elif seen == 2:
+                body = body[: len(body) * 2 // 3] + b"\n\n"
+            await send({**message, "body": body})
+
+        await self._app(scope, receive, breaking)
+
+
+class Slow:
+    """Dribbles the body, a few bytes at a time."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102  ASGI
+        left = SLOW_PIECES
+
+        async def dribbling(message: Message) -> None:
+            nonlocal left
+            if message["type"] != "http.response.body" or left <= 0:
+                await send(message)
+                return
+            pieces = list(_pieces(message.get("body", b""), left if not message.get("more_body", False) else 4))
+            left -= len(pieces)
+            for piece in pieces[:-1]:
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+                await anyio.sleep(SLOW_PAUSE)
+            await send({**message, "body": pieces[-1] if pieces else b""})
+
+        await self._app(scope, receive, dribbling)
+
+
+def _pieces(body: bytes, count: int) -> Iterator[bytes]:
+    size = max(1, -(-len(body) // max(1, count)))
+    for start in range(0, len(body), size):
+        yield body[start : start + size]
+
+
+def _page(app: ASGIApp) -> ASGIApp:
+    return HTMLResponse(_PAGE, status_code=502)
+
+
+def _instead(endpoint: Callable[[Scope, Receive, Send], Awaitable[None]]) -> Callable[[ASGIApp], ASGIApp]:
+    return lambda app: endpoint
+
+
+_KINDS: Mapping[str, Callable[[ASGIApp], ASGIApp]] = {
+    "hang": _instead(hang),
+    "reset": _instead(reset),
+    "cut": Cut,
+    "bad-json": BadJson,
+    "html": _page,
+    "slow": Slow,
+}

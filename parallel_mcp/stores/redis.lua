@@ -1,0 +1,344 @@
+-- The store's methods, each one atomic script call. KEYS[1] is the tagged prefix, so that every key is in one
+-- slot. ARGV is the method, then names and values. Times are whole microseconds of Redis's own clock, money
+-- whole billionths of a dollar.
+--
+--   row:ID        a hash, the research          waiting:ID    a sorted set of waiters by when they lapse
+--   flight:KEY    the id that is under way      done:KEY      the id that was completed last
+--   open:ID       a hash: holder -> line        line:NUMBER   a hash, a charge that is not settled yet
+--   history:CALLER  a sorted set of ids by age  spent:DAY:CALLER, budget:DAY:PAYER  the ledger's totals
+--
+-- Every key expires. Calling a method again with the same arguments does nothing more, so that a call whose
+-- reply was lost can be sent again.
+
+local DAY = 86400 * 1000000
+local FIELDS = {
+  'id', 'caller', 'payer', 'origin', 'question', 'status', 'created', 'attempts', 'holder', 'due', 'finished',
+  'answer', 'error', 'maybe', 'cost', 'key', 'claim', 'model',
+}
+
+local given = {}
+for i = 2, #ARGV, 2 do given[ARGV[i]] = ARGV[i + 1] end
+
+local LEASE, KEEP, MOST = tonumber(given.lease), tonumber(given.keep), tonumber(given.most)
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2] + tonumber(given.offset)
+local today = math.floor(now / DAY)
+
+local function key(kind, name) return KEYS[1] .. ':' .. kind .. ':' .. name end
+local function whole(number) return string.format('%.0f', number) end
+
+-- What belongs to a row that is under way is kept from its last use on, and a day more.
+local function expire(name) redis.call('PEXPIRE', name, whole((KEEP + DAY) / 1000)) end
+
+-- What belongs to a row that is over is kept from its end on.
+local function expire_after(name, finished) redis.call('PEXPIRE', name, whole((finished + KEEP - now) / 1000)) end
+
+local function load(id)
+  local values = redis.call('HMGET', key('row', id), unpack(FIELDS))
+  local row = {}
+  for i, name in ipairs(FIELDS) do row[name] = values[i] or nil end
+  if not row.id then return nil end
+  row.attempts, row.created, row.cost = tonumber(row.attempts), tonumber(row.created), tonumber(row.cost)
+  row.due, row.finished = tonumber(row.due), tonumber(row.finished)
+  if row.finished and row.finished + KEEP <= now then return nil end
+  -- Nobody came back for it in all that time.
+  if not row.finished and row.created + KEEP <= now and (row.due or row.created) + DAY <= now then return nil end
+  return row
+end
+
+-- As the client gets it.
+local function reply(id, entry)
+  local values = redis.call('HMGET', key('row', id), unpack(FIELDS))
+  return { entry or 'row', whole(now), unpack(values, 1, 15) }
+end
+
+-- Write some fields of a row and drop others.
+local function write(row, fields, dropped)
+  local name, flat = key('row', row.id), {}
+  for field, value in pairs(fields) do
+    flat[#flat + 1] = field
+    flat[#flat + 1] = type(value) == 'number' and whole(value) or value
+  end
+  redis.call('HSET', name, unpack(flat))
+  if dropped then redis.call('HDEL', name, unpack(dropped)) end
+  local finished = fields.finished or row.finished
+  if finished then expire_after(name, finished) else expire(name) end
+  expire(key('history', row.caller))
+end
+
+-- The row is not under way any more.
+local function land(row)
+  if row.key and redis.call('GET', key('flight', row.key)) == row.id then
+    redis.call('DEL', key('flight', row.key))
+  end
+end
+
+local function same_scope(row)
+  return row.caller == given.caller and row.payer == given.payer and row.origin == given.origin
+end
+
+-- An empty payer or origin means every one.
+local function seen(row)
+  return row.caller == given.caller and (given.payer == '' or row.payer == given.payer)
+    and (given.origin == '' or row.origin == given.origin)
+end
+
+local function scoped()
+  local row = load(given.id)
+  return row and same_scope(row) and row or nil
+end
+
+local function lapsed(row)
+  return row.status == 'working' and (not row.holder or (row.due or 0) <= now)
+end
+
+local function tally(line, requests, usd, maybe)
+  local name, field = key('spent', line.day .. ':' .. line.caller), line.payer .. '\n' .. line.model .. '\n'
+  redis.call('HINCRBY', name, field .. 'requests', whole(requests))
+  redis.call('HINCRBY', name, field .. 'usd', whole(usd))
+  redis.call('HINCRBY', name, field .. 'maybe', whole(maybe))
+  redis.call('EXPIRE', name, 400 * 86400)
+  local total = key('budget', line.day .. ':' .. line.payer)
+  redis.call('INCRBY', total, whole(usd))
+  redis.call('EXPIRE', total, 2 * 86400)
+end
+
+-- Charge a request; what was spent, where the budget does not allow it.
+local function reserve(scope, model)
+  local price, name = tonumber(given.price), key('line', given.line)
+  if price == 0 or redis.call('EXISTS', name) == 1 then return nil end
+  local spent = tonumber(redis.call('GET', key('budget', today .. ':' .. scope.payer)) or 0)
+  if given.budget and spent + price > tonumber(given.budget) + 5000 then return { 'budget', whole(spent) } end
+  tally({ day = today, caller = scope.caller, payer = scope.payer, model = model }, 1, price, price)
+  redis.call('HSET', name, 'day', today, 'caller', scope.caller, 'payer', scope.payer, 'model', model, 'usd', price)
+  expire(name)
+  if given.id then
+    redis.call('HSET', key('open', given.id), given.holder, given.line)
+    expire(key('open', given.id))
+  end
+  return nil
+end
+
+-- Settle a charge; what was given back.
+local function settle(number, settlement)
+  local name = key('line', number)
+  local values = redis.call('HMGET', name, 'day', 'caller', 'payer', 'model', 'usd')
+  if not values[1] then return 0 end
+  local line = { day = values[1], caller = values[2], payer = values[3], model = values[4] }
+  local usd = tonumber(values[5])
+  if settlement == 'billed' then tally(line, 0, 0, -usd) end
+  if settlement == 'unsent' then tally(line, -1, -usd, -usd) end
+  redis.call('DEL', name)
+  return settlement == 'unsent' and usd or 0
+end
+
+-- Settle the request that this holder has out; what was given back, or nil where it has none.
+local function settle_own(settlement)
+  local number = redis.call('HGET', key('open', given.id), given.holder)
+  if not number then return nil end
+  redis.call('HDEL', key('open', given.id), given.holder)
+  return settle(number, settlement)
+end
+
+-- Waiters are in one sorted set for each row, which goes with its last lease.
+local function waiting(id)
+  redis.call('ZREMRANGEBYSCORE', key('waiting', id), '-inf', whole(now))
+  return redis.call('ZCARD', key('waiting', id)) > 0
+end
+
+-- The oldest of a history whose rows have expired.
+local function trim(caller)
+  local name = key('history', caller)
+  for _, id in ipairs(redis.call('ZRANGE', name, 0, 9)) do
+    if redis.call('EXISTS', key('row', id)) == 0 then redis.call('ZREM', name, id) end
+  end
+end
+
+local function erase(row)
+  land(row)
+  redis.call('DEL', key('row', row.id), key('waiting', row.id))
+  redis.call('ZREM', key('history', row.caller), row.id)
+end
+
+local methods = {}
+
+function methods.add()
+  local id = redis.call('GET', key('flight', given.key))
+  local row = id and load(id)
+  if row and row.status == 'working' then return reply(id, id == given.id and 'added' or 'joined') end
+  id = redis.call('GET', key('done', given.key))
+  row = id and load(id)
+  local reuse = tonumber(given.reuse)
+  if row and row.status == 'completed' and reuse > 0 and row.finished > now - reuse then
+    return reply(id, 'finished')
+  end
+  local refused = reserve(given, given.model)
+  if refused then return refused end
+  trim(given.caller)
+  redis.call('ZADD', key('history', given.caller), whole(now), given.id)
+  write({ id = given.id, caller = given.caller }, {
+    id = given.id, caller = given.caller, payer = given.payer, origin = given.origin, question = given.question,
+    key = given.key, model = given.model, holder = given.holder, status = 'working', created = now, attempts = 1,
+    due = now + LEASE, maybe = 0, cost = tonumber(given.price),
+  })
+  redis.call('SET', key('flight', given.key), given.id)
+  expire(key('flight', given.key))
+  return reply(given.id, 'added')
+end
+
+function methods.get()
+  local row = scoped()
+  if not row then return { 'none' } end
+  if given.waiter and row.status == 'working' then
+    redis.call('ZADD', key('waiting', row.id), whole(now + LEASE), given.waiter)
+    redis.call('PEXPIRE', key('waiting', row.id), whole(LEASE / 1000))
+  end
+  return reply(row.id)
+end
+
+function methods.leave()
+  redis.call('ZREM', key('waiting', given.id), given.waiter)
+  return { 'none' }
+end
+
+function methods.claim()
+  local row = scoped()
+  if not row then return { 'none' } end
+  if row.claim == given.line then return reply(row.id) end
+  local as_seen = row.holder == given.seen_holder and row.due == tonumber(given.seen_due)
+  if not lapsed(row) or not as_seen then return { 'none' } end
+  if row.attempts >= MOST then
+    land(row)
+    write(row, { status = 'failed', finished = now, error = given.interrupted, maybe = 1, claim = given.line },
+      { 'key', 'holder', 'due' })
+    return reply(row.id)
+  end
+  local refused = reserve(row, row.model)
+  if refused then return refused end
+  write(row, {
+    holder = given.holder, due = now + LEASE, attempts = row.attempts + 1, claim = given.line,
+    cost = row.cost + tonumber(given.price),
+  })
+  expire(key('flight', row.key))
+  return reply(row.id)
+end
+
+function methods.renew()
+  local row = load(given.id)
+  if not row then return { 'none' } end
+  if row.status == 'working' and row.holder == given.holder then
+    write(row, { due = now + LEASE })
+    expire(key('flight', row.key))
+  end
+  return reply(row.id)
+end
+
+function methods.release()
+  local row = load(given.id)
+  local mine = row and row.holder == given.holder
+  local back = settle_own(given.unsent and 'unsent' or 'maybe')
+  if row and given.unsent and (back or mine) then
+    local attempts = row.attempts - 1
+    write(row, { attempts = attempts, cost = row.cost - (back or 0), maybe = attempts > 0 and row.maybe or 0 })
+  end
+  if mine then redis.call('HDEL', key('row', row.id), 'holder', 'due') end
+  return { 'none' }
+end
+
+local function complete(row)
+  land(row)
+  if row.key and given.reusable then
+    redis.call('SET', key('done', row.key), row.id)
+    expire_after(key('done', row.key), now)
+  end
+  write(row, { status = 'completed', answer = given.answer, finished = now, maybe = row.attempts > 1 and 1 or 0 },
+    { 'error', 'holder', 'due', not given.reusable and 'key' or nil })
+end
+
+local function fail(row)
+  land(row)
+  local maybe = (given.maybe or row.attempts > 1) and 1 or 0
+  write(row, { status = 'failed', error = given.error, finished = now, maybe = maybe }, { 'key', 'holder', 'due' })
+end
+
+function methods.finish()
+  -- Settled whatever becomes of the row: this request was paid, or not.
+  local back = settle_own(given.answer and 'billed' or given.maybe and 'maybe' or 'unsent')
+  local row = load(given.id)
+  if not row then return { 'none' } end
+  if back and back > 0 then write(row, { cost = row.cost - back }) end
+  if row.status ~= 'completed' and given.answer then
+    complete(row)
+  elseif row.status == 'working' and row.holder == given.holder and not given.answer then
+    fail(row)
+  end
+  return reply(row.id)
+end
+
+function methods.cancel()
+  local row = scoped()
+  if not row then return { 'none' } end
+  if row.status ~= 'working' then return reply(row.id) end
+  if given.waiter then redis.call('ZREM', key('waiting', row.id), given.waiter) end
+  if not waiting(row.id) then
+    land(row)
+    -- The holder stays noted, so that it can still say that nothing had been sent.
+    write(row, { status = 'cancelled', finished = now, maybe = 1 }, { 'key', 'due' })
+  end
+  return reply(row.id)
+end
+
+function methods.list()
+  local name, start, limit, rows, gone = key('history', given.caller), 0, tonumber(given.limit), {}, {}
+  if given.before then
+    local rank = redis.call('ZREVRANK', name, given.before)
+    if not rank then return rows end
+    start = rank + 1
+  end
+  while #rows < limit do
+    local ids = redis.call('ZREVRANGE', name, start, start + 99)
+    if #ids == 0 then break end
+    for _, id in ipairs(ids) do
+      local row = load(id)
+      if not row then gone[#gone + 1] = id end
+      if row and seen(row) and #rows < limit then rows[#rows + 1] = reply(id) end
+    end
+    start = start + #ids
+  end
+  for _, id in ipairs(gone) do redis.call('ZREM', name, id) end
+  return rows
+end
+
+function methods.forget()
+  local ids = given.id and { given.id } or redis.call('ZRANGE', key('history', given.caller), 0, -1)
+  local count = 0
+  for _, id in ipairs(ids) do
+    local row = load(id)
+    if row and seen(row) and (given.id or row.status ~= 'working') then
+      erase(row)
+      count = count + 1
+    end
+  end
+  return { 'count', count }
+end
+
+function methods.charge()
+  return reserve(given, given.model) or { 'none' }
+end
+
+function methods.settle()
+  settle(given.line, given.settlement)
+  return { 'none' }
+end
+
+-- Day, then the totals as fields and values, for each day that has any.
+function methods.spent()
+  local found = {}
+  for day = today, today - tonumber(given.days) + 1, -1 do
+    local totals = redis.call('HGETALL', key('spent', day .. ':' .. given.caller))
+    if #totals > 0 then found[#found + 1] = { whole(day), unpack(totals) } end
+  end
+  return found
+end
+
+return methods[ARGV[1]]()

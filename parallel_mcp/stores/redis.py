@@ -1,0 +1,405 @@
+"""Research in Redis, which any number of machines share; needs the extra `redis`."""
+
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib import resources
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+from urllib.parse import urlsplit
+
+from limits.aio.storage import MemoryStorage, RedisStorage, Storage
+
+from parallel_mcp import errors
+from parallel_mcp.models import Status
+from parallel_mcp.research import (
+    INTERRUPTED,
+    LEASE_SECONDS,
+    MOST_ATTEMPTS,
+    End,
+    Entry,
+    New,
+    Row,
+    Scope,
+    Settlement,
+    Spent,
+)
+from parallel_mcp.stores import text
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+    from redis.commands.core import AsyncScript
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+PREFIX = "parallel-mcp"
+CONNECT_SECONDS = 2.0
+REPLY_SECONDS = 2.0
+TURN_SECONDS = 5.0
+"""How long a call waits for one of the connections."""
+CONNECTIONS = 16
+OWN_WINDOW_SECONDS = 5.0
+DAY_SECONDS = 86400
+SCHEMES = ("redis://", "rediss://", "unix://")
+
+
+def lua() -> str:
+    """The script that is every method."""
+    return resources.files("parallel_mcp.stores").joinpath("redis.lua").read_text("utf-8")
+
+
+class RedisStore:
+    """A `Store` in Redis; each method is one call of one script, and its time is Redis's own.
+
+    It connects at the first use, so that a server starts without Redis. `clock_offset` is added to Redis's
+    time in seconds: tests let leases lapse by it.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        retention_days: float = 30,
+        prefix: str = PREFIX,
+        script: str | None = None,
+        clock_offset: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        self._url = url
+        self._place = place(url)
+        self._base = "{" + prefix + "}"
+        self._script_text = script
+        self._clock_offset = clock_offset
+        self._keep = _micro(retention_days * DAY_SECONDS)
+        self._client: Redis | None = None
+        self._script: AsyncScript | None = None
+
+    async def close(self) -> None:
+        """Close the connections."""
+        client, self._client, self._script = self._client, None, None
+        if client is not None:
+            await client.aclose(close_connection_pool=True)
+
+    async def add_or_join(self, new: New) -> tuple[Row, Entry]:
+        """See Store."""
+        found = await self._call(
+            "add",
+            id=new.research_id,
+            key=new.key,
+            **_scope(new.scope),
+            question=text.written(new.question),
+            model=new.question.model,
+            holder=new.holder,
+            reuse=_micro(new.reuse_seconds),
+            **_charge(new.price_usd, new.budget_usd),
+        )
+        self._afforded(found, new.price_usd, new.budget_usd)
+        return self._rows([found])[0], cast("Entry", found[0].decode())
+
+    async def get(self, research_id: str, scope: Scope, waiter: str | None = None) -> Row | None:
+        """See Store."""
+        return self._row(await self._call("get", id=research_id, **_scope(scope), waiter=waiter))
+
+    async def leave(self, research_id: str, waiter: str) -> None:
+        """See Store."""
+        await self._call("leave", id=research_id, waiter=waiter)
+
+    async def claim(self, seen: Row, holder: str, price_usd: float, budget_usd: float | None) -> Row | None:
+        """See Store."""
+        found = await self._call(
+            "claim",
+            id=seen.research_id,
+            **_scope(seen.scope),
+            seen_holder=seen.holder,
+            seen_due=None if seen.due is None else _micro(seen.due),
+            holder=holder,
+            interrupted=INTERRUPTED,
+            **_charge(price_usd, budget_usd),
+        )
+        self._afforded(found, price_usd, budget_usd)
+        return self._row(found)
+
+    async def renew(self, research_id: str, holder: str) -> Row | None:
+        """See Store."""
+        return self._row(await self._call("renew", id=research_id, holder=holder))
+
+    async def release(self, research_id: str, holder: str, *, sent: bool) -> None:
+        """See Store."""
+        await self._call("release", id=research_id, holder=holder, unsent=None if sent else 1)
+
+    async def finish(self, research_id: str, holder: str, end: End) -> Row | None:
+        """See Store."""
+        found = await self._call(
+            "finish",
+            id=research_id,
+            holder=holder,
+            answer=None if end.answer is None else text.written(end.answer),
+            error=end.error or "",
+            maybe=1 if end.may_be_billed else None,
+            reusable=1 if end.reusable else None,
+        )
+        return self._row(found)
+
+    async def cancel(self, research_id: str, scope: Scope, waiter: str | None = None) -> Row | None:
+        """See Store."""
+        return self._row(await self._call("cancel", id=research_id, **_scope(scope), waiter=waiter))
+
+    async def list(self, scope: Scope, before: str | None = None, limit: int = 50) -> Sequence[Row]:
+        """See Store."""
+        found = await self._call("list", **_scope(scope), before=before, limit=limit)
+        return self._rows(found)
+
+    async def forget(self, scope: Scope, research_id: str | None = None) -> int:
+        """See Store."""
+        return int((await self._call("forget", id=research_id, **_scope(scope)))[1])
+
+    async def charge(self, scope: Scope, model: str, price_usd: float, budget_usd: float | None) -> int:
+        """See Store."""
+        if not price_usd:
+            return 0
+        line = _charge(price_usd, budget_usd)
+        found = await self._call("charge", **_scope(scope), model=model, **line)
+        self._afforded(found, price_usd, budget_usd)
+        return cast("int", line["line"])
+
+    async def settle(self, charge: int, settlement: Settlement) -> None:
+        """See Store."""
+        await self._call("settle", line=charge, settlement=settlement)
+
+    async def spent(self, scope: Scope, days: int = 31) -> Sequence[Spent]:
+        """See Store."""
+        found = await self._call("spent", **_scope(scope), days=days)
+        return [line for day in found for line in _totals(day, scope.payer)]
+
+    def _afforded(self, found: Sequence[bytes], price: float, budget: float | None) -> None:
+        if found[0] == b"budget":
+            raise errors.BudgetReached(budget or 0.0, int(found[1]) / 1e9, price)
+
+    async def _call(self, method: str, **given: object) -> Any:
+        """Run a method of the script. What is None is left out. Raises StoreFailed."""
+        terms = {
+            "lease": _micro(LEASE_SECONDS),
+            "keep": self._keep,
+            "most": MOST_ATTEMPTS,
+            "offset": _micro(self._clock_offset()),
+        }
+        with self._mapped():
+            args = [_bytes(part) for pair in {**terms, **given}.items() if pair[1] is not None for part in pair]
+            return await self._connected()(keys=[self._base], args=[method, *args])
+
+    def _connected(self) -> "AsyncScript":
+        if self._script is None:
+            self._client = client(self._url)
+            self._script = self._client.register_script(self._script_text or lua())
+        return self._script
+
+    def window(self) -> Storage:
+        """The window of requests that all who use this Redis share, for pacing."""
+        return _SharedWindow(self._shared_window)
+
+    def _shared_window(self) -> RedisStorage:
+        self._connected()
+        assert self._client is not None
+        # The URL says only which scheme it is; the connections are the store's.
+        pool: Any = self._client.connection_pool
+        return RedisStorage(
+            "async+redis://", implementation="redispy", key_prefix=f"{self._base}:window", connection_pool=pool
+        )
+
+    def _rows(self, found: Sequence[Sequence[bytes]]) -> Sequence[Row]:
+        with self._mapped():
+            return [_read(row) for row in found if row[0] not in (b"none", b"budget")]
+
+    def _row(self, found: Sequence[bytes]) -> Row | None:
+        return next(iter(self._rows([found])), None)
+
+    @contextmanager
+    def _mapped(self) -> Iterator[None]:
+        """Turn what Redis's client raises into StoreFailed; the URL, which may hold a password, is not repeated."""
+        try:
+            yield
+        except ImportError as error:
+            raise errors.StoreFailed(f"{self._told} {_reason(error)}") from error
+        except _failures() as error:
+            # Without the cause where it may quote the URL.
+            cause = None if isinstance(error, ValueError) else error
+            raise errors.StoreFailed(f"{self._told} {_reason(error)}") from cause
+
+    @property
+    def _told(self) -> str:
+        return f"Research is kept in {self._place}, and that failed:"
+
+
+class _SharedWindow(MemoryStorage):
+    """Pacing's window in Redis, and while Redis fails in this process, so that web_answer goes on."""
+
+    def __init__(self, shared: Callable[[], RedisStorage]) -> None:
+        super().__init__()
+        self._make = shared
+        self._redis: RedisStorage | None = None
+        self._again_at = 0.0
+
+    async def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
+        """Take places in the window, if it has them."""
+        taken = await self._shared(lambda redis: redis.acquire_entry(key, limit, expiry, amount))
+        return await super().acquire_entry(key, limit, expiry, amount) if taken is None else taken
+
+    async def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:
+        """When the window began, and how many places of it are taken."""
+        window = await self._shared(lambda redis: redis.get_moving_window(key, limit, expiry))
+        return await super().get_moving_window(key, limit, expiry) if window is None else window
+
+    async def _shared(self, use: Callable[[RedisStorage], Awaitable[T]]) -> T | None:
+        """What Redis says; None while it fails, and for a few seconds after without asking it."""
+        if time.monotonic() < self._again_at:
+            return None
+        try:
+            if self._redis is None:
+                self._redis = self._make()
+            return await use(self._redis)
+        except ImportError as error:
+            self._alone(error)
+        except _failures() as error:
+            self._alone(error)
+        return None
+
+    def _alone(self, error: Exception) -> None:
+        self._again_at = time.monotonic() + OWN_WINDOW_SECONDS
+        logger.warning("Requests are paced by this process alone, because Redis failed: %s", _reason(error))
+
+
+def client(url: str) -> "Redis":
+    """A client with short timeouts. Raises ImportError without the package, ValueError for a wrong URL."""
+    from redis.asyncio import BlockingConnectionPool, Redis
+    from redis.asyncio.retry import Retry
+    from redis.backoff import ConstantBackoff
+
+    pool = BlockingConnectionPool.from_url(
+        url,
+        max_connections=CONNECTIONS,
+        timeout=TURN_SECONDS,
+        socket_connect_timeout=CONNECT_SECONDS,
+        socket_timeout=REPLY_SECONDS,
+        # Once more, for a connection that Redis closed while nobody used it. That is safe: see the script.
+        retry=Retry(ConstantBackoff(0.05), 1),
+    )
+    return Redis.from_pool(pool)
+
+
+def place(url: str) -> str:
+    """Where a URL's Redis is, in words, without user, password and options."""
+    try:
+        parts = urlsplit(url)
+        if parts.scheme == "unix":
+            return f"Redis at {parts.path}"
+        return f"Redis at {parts.hostname or 'localhost'}:{parts.port or 6379}"
+    except ValueError:
+        return "Redis"
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """What Redis and the way to it can raise; the package is there once this is called."""
+    from redis.exceptions import RedisError
+
+    return RedisError, OSError, ValueError
+
+
+def _reason(error: Exception) -> str:
+    """Why it failed and what to do, in our words: the client's own may quote the URL."""
+    if isinstance(error, ImportError):
+        return 'the package redis is missing. Install it with pip install "parallel-mcp[redis]".'
+    if isinstance(error, ValueError):
+        return "PARALLEL_MCP_STORE is no URL that can be used, or a row cannot be read by this version."
+    name = type(error).__name__
+    said = str(error.args[0] if error.args else "").partition(" ")[0]
+    return _REASONS.get(name) or _REPLIES.get(said) or f"the connection failed ({name}). Is Redis running there?"
+
+
+_REASONS = {
+    "AuthenticationError": "it refused the user or the password in PARALLEL_MCP_STORE.",
+    "AuthorizationError": "it refused the user or the password in PARALLEL_MCP_STORE.",
+    "BusyLoadingError": "it has just started and still loads its data. Try again in a moment.",
+    "MaxConnectionsError": "too many calls use it at once. Try again in a moment.",
+    "NoPermissionError": "its user may not run scripts (EVALSHA, SCRIPT LOAD) or use these keys.",
+    "OutOfMemoryError": "its memory is full. Raise its maxmemory, or shorten PARALLEL_MCP_RETENTION_DAYS.",
+    "ReadOnlyError": "it is a read-only replica. Set PARALLEL_MCP_STORE to the primary.",
+    "TimeoutError": f"it did not answer within {REPLY_SECONDS:g} s.",
+}
+"""By the name of the client's error."""
+
+_REPLIES = {
+    "MISCONF": "it cannot write its data to disk. See Redis's log.",
+    "NOAUTH": "it wants a password: put it into PARALLEL_MCP_STORE.",
+    "WRONGPASS": "it refused the user or the password in PARALLEL_MCP_STORE.",
+    "NOREPLICAS": "it has too few replicas to write.",
+    "MOVED": "it is a cluster, which this store cannot use.",
+    "CLUSTERDOWN": "it is a cluster, which this store cannot use.",
+}
+"""By the first word of Redis's reply."""
+
+
+def _micro(seconds: float) -> int:
+    return round(seconds * 1e6)
+
+
+def _scope(scope: Scope) -> dict[str, str]:
+    return {"caller": scope.caller, "payer": scope.payer, "origin": scope.origin}
+
+
+def _charge(price: float, budget: float | None) -> dict[str, int | None]:
+    """A charge as the script takes it. Its number is made here, so that it is the same when it is sent again."""
+    return {
+        "price": round(price * 1e9),
+        "budget": None if budget is None else round(budget * 1e9),
+        "line": secrets.randbits(53),
+    }
+
+
+def _bytes(value: object) -> bytes:
+    return str(value).encode("utf-8", "surrogatepass")
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("utf-8", "surrogatepass")
+
+
+def _time(value: bytes | None) -> float | None:
+    return None if value is None else int(value) / 1e6
+
+
+def _read(found: Sequence[bytes]) -> Row:
+    _, now, research_id, caller, payer, origin, question, status, created, attempts, *rest = found
+    holder, due, finished, answer, error, maybe, cost = rest
+    return Row(
+        research_id=_text(research_id) or "",
+        scope=Scope(_text(caller) or "", _text(payer) or "", _text(origin) or ""),
+        question=text.question(question),
+        status=cast("Status", status.decode()),
+        created_at=_time(created) or 0.0,
+        attempts=int(attempts),
+        holder=_text(holder),
+        due=_time(due),
+        finished_at=_time(finished),
+        answer=text.answer(answer) if answer else None,
+        error=_text(error),
+        may_be_billed=maybe == b"1",
+        cost_usd=max(int(cost) / 1e9, 0.0),
+        read_at=_time(now) or 0.0,
+    )
+
+
+def _totals(found: Sequence[bytes], payer: str) -> Iterator[Spent]:
+    """A day's totals by model. An empty payer means every payer."""
+    day = datetime.fromtimestamp(int(found[0]) * DAY_SECONDS, UTC).strftime("%Y-%m-%d")
+    sums: dict[str, dict[str, int]] = {}
+    for name, value in zip(found[1::2], found[2::2], strict=True):
+        whose, model, what = (_text(name) or "").rsplit("\n", 2)
+        if payer in (whose, ""):
+            total = sums.setdefault(model, {"requests": 0, "usd": 0, "maybe": 0})
+            total[what] += int(value)
+    for model, total in sorted(sums.items()):
+        if total["requests"]:
+            yield Spent(day, model, total["requests"], total["usd"] / 1e9, total["maybe"] / 1e9)

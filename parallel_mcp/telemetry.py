@@ -1,0 +1,387 @@
+"""What can be seen from outside: spans and metrics by OpenTelemetry's conventions. docs/telemetry.md names them all.
+
+Everything goes through OpenTelemetry's API, which does nothing until an exporter is set up; `export` sets
+one up, and only where the standard OTEL variables ask for it. No key, question or answer is in any of it.
+"""
+
+import logging
+import re
+import sys
+import threading
+import time
+from collections.abc import Callable, Container, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from importlib.metadata import entry_points, version
+from typing import Any, Literal
+
+from opentelemetry import context, metrics, trace
+from opentelemetry.propagate import extract
+from opentelemetry.trace import SpanContext, SpanKind, StatusCode
+
+logger = logging.getLogger(__name__)
+
+NAME = "parallel-mcp"
+FLUSH_SECONDS = 0.3
+"""What the last export may take while a process that has to be gone within a second ends."""
+
+_SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30, 60, 120, 300, 600)
+
+OTHER = "_OTHER"
+"""OpenTelemetry's word for a value that is none of those that are known."""
+
+_METHOD = re.compile(r"[A-Za-z]{1,20}(/[A-Za-z_]{1,30}){0,3}")
+_NAMES = {"tools/call": ("gen_ai.tool.name",), "prompts/get": ("gen_ai.prompt.name",)}
+
+Signal = Literal["traces", "metrics"]
+SIGNALS: tuple[Signal, ...] = ("traces", "metrics")
+
+
+@dataclass(frozen=True, slots=True)
+class _Instruments:
+    calls: metrics.Counter
+    call_seconds: metrics.Histogram
+    chat_seconds: metrics.Histogram
+    first_seconds: metrics.Histogram
+    cost: metrics.Counter
+    waiting: metrics.Histogram
+
+    @classmethod
+    def of(cls, meter: metrics.Meter) -> "_Instruments":
+        def seconds(name: str, description: str) -> metrics.Histogram:
+            return meter.create_histogram(
+                name, unit="s", description=description, explicit_bucket_boundaries_advisory=_SECONDS
+            )
+
+        return cls(
+            calls=meter.create_counter("parallel_mcp.tool.calls", unit="{call}", description="Calls of a tool"),
+            call_seconds=seconds("mcp.server.operation.duration", "How long a call of a tool took"),
+            chat_seconds=seconds("gen_ai.client.operation.duration", "How long Parallel took, with retries and pacing"),
+            first_seconds=seconds(
+                "gen_ai.client.operation.time_to_first_chunk", "From the last sending to the first word"
+            ),
+            cost=meter.create_counter("parallel_mcp.cost", unit="{USD}", description="What answers cost"),
+            waiting=seconds("parallel_mcp.pacing.wait.duration", "How long a request waited for its turn"),
+        )
+
+
+# Like a logger: made once, and it does nothing until somebody listens.
+_tracer = trace.get_tracer(NAME)
+_instruments = _Instruments.of(metrics.get_meter(NAME))
+
+
+@dataclass(slots=True)
+class Call:
+    """A call of a tool, as it is told of afterwards."""
+
+    tool: str
+    error: str | None = None
+
+    def failed(self, kind: str) -> None:
+        """The call ended in an error of this kind."""
+        self.error = kind
+
+    def gave(self, structured: Mapping[str, Any] | None) -> None:
+        """Note what a result says of itself: ids, model, status, cost and reuse."""
+        if structured is None:
+            return
+        answer = structured["answer"] if "research_id" in structured else structured
+        research = structured if "research_id" in structured else {}
+        found = {
+            "parallel_mcp.research.id": research.get("research_id"),
+            "parallel_mcp.research.status": research.get("status"),
+            "parallel_mcp.attempts": research.get("attempts"),
+            "gen_ai.request.model": structured.get("model"),
+            "parallel_mcp.cost_usd": (answer or {}).get("cost_usd"),
+            "parallel_mcp.reused": (answer or {}).get("reused"),
+        }
+        known = {name: value for name, value in found.items() if value is not None}
+        trace.get_current_span().set_attributes(known)
+
+
+@contextmanager
+def called(tool: str) -> Iterator[Call]:
+    """Around a call of a tool: its attributes go to the span that the SDK has opened, its outcome to the metrics."""
+    call = Call(tool)
+    began = time.monotonic()
+    try:
+        yield call
+    except BaseException as error:
+        call.error = type(error).__name__
+        raise
+    finally:
+        attributes = {"mcp.method.name": "tools/call", "gen_ai.tool.name": tool, **_error(call.error)}
+        if call.error is not None:
+            trace.get_current_span().set_attribute("parallel_mcp.error.kind", call.error)
+        _instruments.calls.add(1, attributes)
+        _instruments.call_seconds.record(time.monotonic() - began, attributes)
+
+
+@dataclass(slots=True)
+class Chat:
+    """One question to Parallel, with every attempt to ask it. The methods note what happens to it."""
+
+    span: trace.Span
+    attributes: dict[str, str | int]
+    price_usd: float
+    attempts: int = 0
+    error: str | None = None
+    billed: Literal["yes", "maybe", "no"] = "no"
+    _sent: float | None = None
+    _first: float | None = None
+
+    def leaving(self, sent: Callable[[], None]) -> Callable[[], None]:
+        """`sent`, noted here too."""
+
+        def leave() -> None:
+            self.attempts += 1
+            self._sent = time.monotonic()
+            self.billed = "maybe"
+            sent()
+
+        return leave
+
+    def first_word(self) -> None:
+        """A word of the answer has arrived."""
+        if self._first is None and self._sent is not None:
+            self._first = time.monotonic() - self._sent
+            self.span.add_event("first_word")
+
+    def failed(self, error: BaseException) -> None:
+        """It ended in an error: of ours, which says its kind and whether it may be billed, or in a cancellation."""
+        self.error = getattr(error, "kind", None) or type(error).__name__
+        if hasattr(error, "may_be_billed"):
+            self.billed = "maybe" if error.may_be_billed else "no"
+        status = getattr(error, "status", None)
+        if status is not None:
+            self.span.set_attribute("http.response.status_code", status)
+
+    def answered(self) -> None:
+        """The answer is there."""
+        self.billed = "yes"
+        self.span.set_attribute("http.response.status_code", 200)
+
+    def tell(self, seconds: float) -> None:
+        """Write down how it ended."""
+        cost = self.price_usd if self.billed != "no" else 0.0
+        self.span.set_attributes(
+            {"parallel_mcp.attempts": self.attempts, "parallel_mcp.cost_usd": cost, "parallel_mcp.billed": self.billed}
+        )
+        if self.error is not None:
+            self.span.set_attribute("error.type", self.error)
+            self.span.set_status(StatusCode.ERROR)
+        _instruments.chat_seconds.record(seconds, {**self.attributes, **_error(self.error)})
+        if self._first is not None:
+            _instruments.first_seconds.record(self._first, self.attributes)
+        if cost:
+            model = {"gen_ai.request.model": self.attributes["gen_ai.request.model"]}
+            _instruments.cost.add(cost, {**model, "parallel_mcp.billed": self.billed})
+
+
+_asking: ContextVar[Chat | None] = ContextVar("asking", default=None)
+
+
+@contextmanager
+def asking(model: str, host: str, port: int | None, price_usd: float) -> Iterator[Chat]:
+    """Around one question to Parallel: a client's span in the caller's trace, and what it took and cost."""
+    where: dict[str, str | int] = {"server.address": host, **({"server.port": port} if port else {})}
+    attributes: dict[str, str | int] = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "parallel",
+        "gen_ai.request.model": model,
+        **where,
+    }
+    began = time.monotonic()
+    with _tracer.start_as_current_span(
+        f"chat {model}",
+        kind=SpanKind.CLIENT,
+        attributes=attributes,
+        record_exception=False,
+        set_status_on_exception=False,
+    ) as span:
+        chat = Chat(span, attributes, price_usd)
+        token = _asking.set(chat)
+        try:
+            yield chat
+        except BaseException as error:
+            chat.failed(error)
+            raise
+        finally:
+            _asking.reset(token)
+            chat.tell(time.monotonic() - began)
+
+
+def named(method: str, name: object, known: Container[object]) -> None:
+    """Take out of the span that the SDK has opened what the caller made up: a name may be anything, a question too."""
+    span = trace.get_current_span()
+    if not _METHOD.fullmatch(method):
+        span.update_name(OTHER)
+        span.set_attribute("mcp.method.name", OTHER)
+    elif isinstance(name, str) and name not in known:
+        span.update_name(method)
+        span.set_attributes(dict.fromkeys(_NAMES.get(method, ()), OTHER))
+
+
+def attempt_failed(kind: str) -> None:
+    """An attempt to ask the question under way failed with an error of this kind."""
+    chat = _asking.get()
+    if chat is not None:
+        chat.span.add_event("attempt_failed", {"error.type": kind, "parallel_mcp.attempt": chat.attempts})
+
+
+def first_word() -> None:
+    """A word of the answer to the question under way has arrived."""
+    chat = _asking.get()
+    if chat is not None:
+        chat.first_word()
+
+
+def waited(seconds: float) -> None:
+    """A request has waited so long for its turn."""
+    _instruments.waiting.record(seconds)
+    if seconds >= 0.001:
+        trace.get_current_span().add_event("paced", {"parallel_mcp.pacing.wait_seconds": seconds})
+
+
+Place = SpanContext
+"""A span, as others can point to it."""
+
+
+def here() -> Place:
+    """The span that is being worked in."""
+    return trace.get_current_span().get_span_context()
+
+
+def joined(other: Place) -> None:
+    """Link the call that is being worked in to the one that sent the request which it waits for."""
+    span = trace.get_current_span()
+    if other.is_valid and span.get_span_context() != other:
+        span.add_link(other)
+
+
+@contextmanager
+def continued(headers: Mapping[str, str]) -> Iterator[None]:
+    """Go on with the trace that an HTTP request's `traceparent` names; one in `_meta` wins over it."""
+    token = context.attach(extract(headers))
+    try:
+        yield
+    finally:
+        context.detach(token)
+
+
+def _error(kind: str | None) -> dict[str, str]:
+    return {} if kind is None else {"error.type": kind}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The exporters that are asked for, by signal; none where a signal is not."""
+
+    traces: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
+    service: str | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.traces or self.metrics)
+
+
+def wanted(environ: Mapping[str, str]) -> Wanted:
+    """What the standard variables ask for: an exporter by name, or an endpoint of OTLP's. Without either, nothing."""
+    if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        return Wanted()
+    return Wanted(_named(environ, "TRACES"), _named(environ, "METRICS"), environ.get("OTEL_SERVICE_NAME") or None)
+
+
+def _named(environ: Mapping[str, str], signal: str) -> tuple[str, ...]:
+    given = environ.get(f"OTEL_{signal}_EXPORTER", "").strip()
+    if not given:
+        endpoints = ("OTEL_EXPORTER_OTLP_ENDPOINT", f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT")
+        given = "otlp" if any(environ.get(name) for name in endpoints) else "none"
+    protocol = environ.get(f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL") or environ.get("OTEL_EXPORTER_OTLP_PROTOCOL")
+    otlp = "otlp_proto_grpc" if (protocol or "").strip() == "grpc" else "otlp_proto_http"
+    names = (name.strip().lower() for name in given.split(","))
+    return tuple(otlp if name == "otlp" else name for name in names if name and name != "none")
+
+
+def export(asked: Wanted) -> str | None:
+    """Set up what is asked for; in words, what of it cannot be had. The SDK reads its own further variables."""
+    if not asked:
+        return None
+    logging.getLogger("opentelemetry.util.re").addFilter(_without_values)
+    try:
+        return _set_up(asked)
+    except ImportError:
+        return (
+            "OpenTelemetry's variables ask for telemetry, and its SDK is not installed, so nothing is exported: "
+            "install parallel-mcp[otel]"
+        )
+
+
+def _set_up(asked: Wanted) -> str | None:
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    resource = Resource.create({"service.name": asked.service or NAME, "service.version": version(NAME)})
+    missing: list[str] = []
+    spans = _exporters("traces", asked.traces, missing)
+    points = _exporters("metrics", asked.metrics, missing)
+    # Nothing is left to the interpreter's end: `flush` does it, in bounded time.
+    if spans:
+        tracers = TracerProvider(resource=resource, shutdown_on_exit=False)
+        for exporter in spans:
+            tracers.add_span_processor(BatchSpanProcessor(exporter))
+        trace.set_tracer_provider(tracers)
+    if points:
+        readers = [PeriodicExportingMetricReader(exporter) for exporter in points]
+        metrics.set_meter_provider(MeterProvider(readers, resource=resource, shutdown_on_exit=False))
+    return "; ".join(missing) or None
+
+
+def _exporters(signal: Signal, names: tuple[str, ...], missing: list[str]) -> list[Any]:
+    """The exporters of these names; what cannot be had is added to `missing`, in words."""
+    made: list[Any] = []
+    for name in names:
+        found = next(iter(entry_points(group=f"opentelemetry_{signal}_exporter", name=name)), None)
+        try:
+            kind = found.load() if found is not None else None
+            # Not to stdout, which belongs to the protocol.
+            made += [] if kind is None else [kind(out=sys.stderr) if name == "console" else kind()]
+        except Exception as error:
+            found = None
+            logger.debug("The exporter cannot be made: %s", type(error).__name__)
+        if found is None:
+            missing.append(f"OpenTelemetry's exporter of {signal} cannot be used (OTEL_{signal.upper()}_EXPORTER)")
+    return made
+
+
+def _without_values(record: logging.LogRecord) -> bool:
+    """The SDK logs a header that it cannot read, whole; headers carry keys."""
+    record.args = ("[hidden]",)
+    return True
+
+
+def flush(seconds: float = FLUSH_SECONDS) -> None:
+    """Export what is left, and stop waiting for it after so many seconds."""
+    flushes: list[Callable[[], Any]] = [
+        provider.force_flush
+        for provider in (trace.get_tracer_provider(), metrics.get_meter_provider())
+        if hasattr(provider, "force_flush")
+    ]
+    deadline = time.monotonic() + seconds
+    # Threads of their own, for an exporter keeps to no deadline but its own.
+    threads = [threading.Thread(target=_quietly, args=(one,), daemon=True) for one in flushes]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(deadline - time.monotonic(), 0))
+
+
+def _quietly(work: Callable[[], Any]) -> None:
+    try:
+        work()
+    except Exception as error:
+        logger.debug("The last export failed: %s", type(error).__name__)
