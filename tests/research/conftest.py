@@ -1,0 +1,148 @@
+"""A desk with short terms over a scripted upstream, and a store whose clock can be moved."""
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import anyio
+import pytest
+
+from parallel_mcp.client import ChatClient, Pacing, open_http
+from parallel_mcp.models import Question
+from parallel_mcp.prices import PRICES
+from parallel_mcp.research import Asker, Desk, New, Row, Scope, Store, Terms, join_key, payer_of
+from parallel_mcp.stores.sqlite import SQLiteStore
+from tests.upstream import Upstream
+
+ORIGIN = "https://api.example"
+QUESTION = Question(text="Why?", model="base")
+TERMS = Terms(PRICES, renew_seconds=0.05, look_seconds=0.02)
+LONG = 30.0
+"""Seconds that no test waits for: what ends a wait is an event."""
+SOON = 5.0
+"""Five times the second within which a request has to be closed and a desk has to be gone."""
+
+
+def asker_of(caller: str = "local", key: str = "k", origin: str = ORIGIN) -> Asker:
+    return Asker(Scope(caller, payer_of(key, origin), origin), key)
+
+
+LOCAL = asker_of()
+
+
+def unheard(_: str) -> None:
+    pass
+
+
+@dataclass
+class Clock:
+    """A store's clock: ahead of the machine's by as much as a test says."""
+
+    ahead: float = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead
+
+
+@dataclass
+class Heard:
+    """Collects words of progress, and lets a test wait for some."""
+
+    words: list[str] = field(default_factory=list)
+    _news: anyio.Event = field(default_factory=anyio.Event)
+
+    def __call__(self, words: str) -> None:
+        self.words.append(words)
+        self._news.set()
+        self._news = anyio.Event()
+
+    async def until(self, condition: Callable[[list[str]], bool]) -> None:
+        with anyio.fail_after(10):
+            while not condition(self.words):
+                await self._news.wait()
+
+
+OpenDesk = Callable[..., AbstractAsyncContextManager[Desk]]
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def store(clock: Clock) -> AsyncIterator[SQLiteStore]:
+    store = SQLiteStore(None, clock=clock)
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+def open_desk(upstream: Upstream, store: SQLiteStore) -> OpenDesk:
+    """Opens a desk; each is one process as far as the store can see."""
+
+    @asynccontextmanager
+    async def opening(
+        *, over: Store = store, per_minute: int = 300, prices: dict[str, float] | None = None, **terms: Any
+    ) -> AsyncIterator[Desk]:
+        async with open_http(upstream.url) as http:
+            table = prices or PRICES
+            client = ChatClient(
+                http, Pacing.of(per_minute), timeouts=dict.fromkeys(PRICES, 60.0), prices=table, backoff_seconds=0.01
+            )
+            async with Desk(client, over, replace(TERMS, prices=table, **terms)).open() as desk:
+                yield desk
+
+    return opening
+
+
+@pytest.fixture
+async def desk(open_desk: OpenDesk) -> AsyncIterator[Desk]:
+    async with open_desk() as desk:
+        yield desk
+
+
+async def left_behind(
+    store: Store, asker: Asker = LOCAL, question: Question = QUESTION, price: float = PRICES["base"]
+) -> Row:
+    """A row whose process is gone: it was added and sent, and nobody renews its lease."""
+    new = New(
+        scope=asker.scope,
+        key=join_key(asker.scope, question),
+        question=question,
+        holder="gone",
+        price_usd=price,
+        budget_usd=None,
+        reuse_seconds=600,
+    )
+    row, entry = await store.add_or_join(new)
+    assert entry == "added"
+    return row
+
+
+async def asked(
+    desk: Desk, asker: Asker = LOCAL, question: Question = QUESTION, *, seconds: float = LONG, fresh: bool = False
+) -> tuple[Row, bool]:
+    """Ask and wait, as the tool does: the row, and whether this call sent a request."""
+    with anyio.fail_after(20):
+        row, entry = await desk.ask(asker, question, fresh=fresh)
+        row, took_over = await desk.wait(asker, row.research_id, seconds, unheard)
+    return row, entry == "added" or took_over
+
+
+async def resumed(desk: Desk, research_id: str, asker: Asker = LOCAL, seconds: float = LONG) -> tuple[Row, bool]:
+    with anyio.fail_after(20):
+        return await desk.wait(asker, research_id, seconds, unheard)
+
+
+async def requests_paid(store: Store, asker: Asker = LOCAL) -> int:
+    return sum(day.requests for day in await store.spent(asker.scope))
+
+
+async def eventually(condition: Callable[[], object]) -> None:
+    """Wait for what gives no event."""
+    with anyio.fail_after(20):
+        while not condition():
+            await anyio.sleep(0.01)

@@ -1,0 +1,116 @@
+"""Starting, stopping, clients that leave, and many at once."""
+
+import logging
+import random
+import signal
+
+import anyio
+import httpx2
+import pytest
+
+from parallel_mcp.sandbox import Fault, SandboxOptions, running
+from parallel_mcp.sandbox.app import LATENCY, Interactions, latency
+from tests.sandbox.conftest import QUESTION, Start
+
+pytestmark = pytest.mark.anyio
+
+ASKED = {"model": "core", "messages": [{"role": "user", "content": QUESTION}]}
+HEADERS = {"x-api-key": "k"}
+
+
+async def test_running_yields_a_loopback_url_and_leaves_signals_and_output_alone(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    async with running() as url:
+        assert url.startswith("http://127.0.0.1:")
+        assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+        async with httpx2.AsyncClient(trust_env=False) as client:
+            assert (await client.post(f"{url}/chat/completions", json=ASKED, headers=HEADERS)).status_code == 200
+    assert capfd.readouterr() == ("", "")
+
+
+async def test_two_sandboxes_run_side_by_side() -> None:
+    async with running() as one, running() as other:
+        assert one != other
+
+
+async def test_port_that_is_taken_is_an_oserror() -> None:
+    async with running() as url:
+        with pytest.raises(OSError, match=r"in use|address"):
+            async with running(port=int(url.rsplit(":", 1)[1])):
+                pass
+
+
+def always_hanging() -> SandboxOptions:
+    return SandboxOptions(faults=(Fault("hang", 1.0),))
+
+
+async def test_stopping_drops_requests_in_flight(start: Start, caplog: pytest.LogCaptureFixture) -> None:
+    async def ask(client: httpx2.AsyncClient, url: str) -> None:
+        with pytest.raises(httpx2.TransportError):
+            await client.post(f"{url}/chat/completions", json=ASKED)
+
+    async with httpx2.AsyncClient(headers=HEADERS, trust_env=False) as client:
+        with caplog.at_level(logging.WARNING), anyio.fail_after(10):
+            async with anyio.create_task_group() as group, start(always_hanging()) as sandbox:
+                for _ in range(5):
+                    group.start_soon(ask, client, sandbox.url)
+                await sandbox.app.state.traffic.until(lambda traffic: traffic.active == 5)
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_client_that_leaves_stops_the_work(start: Start, stream: bool) -> None:
+    async with start(SandboxOptions(latency="documented")) as sandbox:
+        traffic = sandbox.app.state.traffic
+        with anyio.fail_after(10):
+            async with anyio.create_task_group() as group:
+                group.start_soon(lambda: sandbox.chat(model="core", stream=stream))
+                await traffic.until(lambda seen: seen.active == 1)
+                group.cancel_scope.cancel()
+            await traffic.until(lambda seen: seen.active == 0)
+        assert (traffic.requests, traffic.abandoned) == (1, 1)
+
+
+async def test_answer_that_was_taken_in_whole_is_not_abandoned(start: Start) -> None:
+    async with start() as sandbox:
+        for stream in (False, True):
+            await sandbox.chat(stream=stream)
+        traffic = sandbox.app.state.traffic
+        await traffic.until(lambda seen: seen.active == 0)
+        assert (traffic.requests, traffic.abandoned) == (2, 0)
+        assert sandbox.app.state.requests == 2
+
+
+async def test_three_hundred_at_once_are_all_answered(start: Start) -> None:
+    async with start(SandboxOptions(requests_per_minute=0)) as sandbox:
+        codes: list[int] = []
+
+        async def ask(number: int) -> None:
+            answered = await sandbox.chat(f"How does the with statement use a context manager, case {number}?")
+            codes.append(answered.status_code)
+
+        with anyio.fail_after(60):
+            async with anyio.create_task_group() as group:
+                for number in range(300):
+                    group.start_soon(ask, number)
+    assert codes == [200] * 300
+
+
+@pytest.mark.parametrize("model", ["speed", "lite", "base", "core"])
+def test_documented_latency_keeps_to_its_table(model: str) -> None:
+    median, ninetieth, least, most = LATENCY[model]
+    dice = random.Random(1)
+    drawn = sorted(latency(model, dice) for _ in range(2000))
+    assert least <= drawn[0] <= drawn[-1] <= most
+    assert 0.85 * median <= drawn[1000] <= 1.15 * median
+    assert drawn[1800] <= 1.2 * ninetieth
+
+
+def test_oldest_interactions_are_forgotten() -> None:
+    kept = Interactions(kept=2)
+    ids = [kept.remember("k", (str(number),)) for number in range(3)]
+    assert [kept.recall("k", each) for each in ids[1:]] == [("1",), ("2",)]
+    with pytest.raises(Exception, match="No interaction"):
+        kept.recall("k", ids[0])

@@ -1,0 +1,182 @@
+"""The command line, as a process."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import anyio
+import pytest
+
+from parallel_mcp.sandbox import example_questions
+from tests.upstream import Upstream
+
+pytestmark = pytest.mark.anyio
+
+QUESTION = example_questions()[1]
+
+
+def run(tmp_path: Path, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
+    environment = {"HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path), "PATH": os.environ["PATH"], **env}
+    command = [sys.executable, "-W", "error", "-m", "parallel_mcp", *args]
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL
+    )
+
+
+@pytest.mark.parametrize("command", ["answer", "research"])
+def test_a_question_to_the_sandbox_prints_an_answer_with_its_sources(tmp_path: Path, command: str) -> None:
+    done = run(tmp_path, command, "--sandbox", QUESTION)
+    assert done.returncode == 0, done.stderr
+    assert "Sources:\n[1] " in done.stdout
+    assert "not from the web" in done.stdout
+    assert "0.0 s" in done.stderr
+    assert example_questions()[0] in done.stderr
+
+
+def test_json_is_the_tools_structured_result(tmp_path: Path) -> None:
+    done = run(tmp_path, "research", "--sandbox", "--model", "lite", "--json", QUESTION)
+    result = json.loads(done.stdout)
+    assert result["status"] == "completed"
+    assert result["model"] == "lite"
+    assert result["answer"]["citations"][0]["number"] == 1
+
+
+def test_a_schema_comes_as_text_or_as_a_file(tmp_path: Path) -> None:
+    schema = {"type": "object", "properties": {"summary": {"type": "string"}}, "required": ["summary"]}
+    (tmp_path / "schema.json").write_text(json.dumps(schema))
+    for given in (json.dumps(schema), str(tmp_path / "schema.json")):
+        done = run(tmp_path, "research", "--sandbox", "--json", "--output-schema", given, QUESTION)
+        assert done.returncode == 0, done.stderr
+        assert set(json.loads(done.stdout)["answer"]["data"]) == {"summary"}
+
+
+def test_a_failure_prints_its_text_to_stderr_and_exits_with_1(tmp_path: Path) -> None:
+    done = run(tmp_path, "answer", "Why?")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "PARALLEL_API_KEY" in done.stderr
+    assert "--sandbox" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["research"],
+        ["research", "--id", "x", "Why?"],
+        ["answer"],
+        ["answer", "--output-schema", "{", "Why?"],
+        ["sandbox", "--fault", "nonsense"],
+        ["sandbox", "--corpus", "/nowhere"],
+        ["unknown"],
+    ],
+)
+def test_wrong_usage_exits_with_2_and_says_what_is_wrong(tmp_path: Path, args: list[str]) -> None:
+    done = run(tmp_path, *args)
+    assert done.returncode == 2, done.stderr
+    assert "Error" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+async def test_answers_come_from_parallel_where_a_key_is_set(upstream: Upstream, tmp_path: Path) -> None:
+    env = {"PARALLEL_API_KEY": "k", "PARALLEL_BASE_URL": upstream.url}
+    done = await anyio.to_thread.run_sync(lambda: run(tmp_path, "research", "Why?", **env))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("An answer to: Why?")
+    listed = await anyio.to_thread.run_sync(lambda: run(tmp_path, "history", "--json", **env))
+    history = json.loads(listed.stdout)
+    assert [row["question"] for row in history["research"]] == ["Why?"]
+    assert [(day["model"], day["requests"], day["usd"]) for day in history["spent"]] == [("base", 1, 0.01)]
+    plain = await anyio.to_thread.run_sync(lambda: run(tmp_path, "history", **env))
+    assert "Why?" in plain.stdout
+    assert "$0.010" in plain.stdout
+    forgot = await anyio.to_thread.run_sync(lambda: run(tmp_path, "history", "--forget", "--all", **env))
+    assert forgot.stdout == "Forgot 1 research.\n"
+    emptied = await anyio.to_thread.run_sync(lambda: run(tmp_path, "history", "--json", **env))
+    assert json.loads(emptied.stdout)["research"] == []
+
+
+def test_listing_forgets_nothing(tmp_path: Path) -> None:
+    done = run(tmp_path, "history", "--all")
+    assert done.returncode == 2
+    assert "Forgot" not in done.stdout
+
+
+def test_forgetting_what_is_not_there_fails(tmp_path: Path) -> None:
+    done = run(tmp_path, "history", "--forget", "abc")
+    assert done.returncode == 1
+    assert "No research abc" in done.stderr
+
+
+async def test_the_doctor_finds_an_endpoint_that_takes_the_key(upstream: Upstream, tmp_path: Path) -> None:
+    from starlette.responses import JSONResponse
+    from starlette.types import ASGIApp
+
+    async def refuse(received: object) -> ASGIApp:
+        return JSONResponse({"detail": "model is missing"}, 422)
+
+    upstream.reply = refuse
+    env = {"PARALLEL_API_KEY": "sk-planted", "PARALLEL_BASE_URL": upstream.url}
+    done = await anyio.to_thread.run_sync(lambda: run(tmp_path, "doctor", **env))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "accepts the key" in done.stdout
+    assert "sk-planted" not in done.stdout + done.stderr
+
+
+async def test_the_doctor_finds_a_wrong_key(upstream: Upstream, tmp_path: Path) -> None:
+    from starlette.responses import JSONResponse
+    from starlette.types import ASGIApp
+
+    async def refuse(received: object) -> ASGIApp:
+        return JSONResponse({"error": {"message": "no such key: sk-planted"}}, 401)
+
+    upstream.reply = refuse
+    env = {"PARALLEL_API_KEY": "sk-planted", "PARALLEL_BASE_URL": upstream.url}
+    done = await anyio.to_thread.run_sync(lambda: run(tmp_path, "doctor", **env))
+    assert done.returncode == 1
+    assert "Parallel refused the API key" in done.stdout
+    assert "sk-planted" not in done.stdout + done.stderr
+
+
+def test_the_doctor_says_what_to_do_without_key_network_and_store(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    env = {
+        "PARALLEL_BASE_URL": "http://parallel.invalid",
+        "PARALLEL_MCP_STORE": str(tmp_path / "file" / "db"),
+        "SSL_CERT_FILE": str(tmp_path / "none"),
+        "HTTPS_PROXY": "http://user:sk-planted@127.0.0.1:9",
+    }
+    done = run(tmp_path, "doctor", **env)
+    assert done.returncode == 1
+    lines = {line.split()[1]: line for line in done.stdout.splitlines()}
+    assert "set PARALLEL_API_KEY" in lines["key"]
+    assert "HTTPS_PROXY" in lines["proxy"]
+    assert lines["certificates"].startswith("fail")
+    assert lines["endpoint"].startswith("fail")
+    assert lines["store"].startswith("fail")
+    assert "sk-planted" not in done.stdout + done.stderr
+
+
+def test_progress_is_a_display_on_a_terminal(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "TERM": "xterm", "COLUMNS": "200"}
+    command = [sys.executable, "-m", "parallel_mcp", "answer", "--sandbox", QUESTION]
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=theirs, timeout=60, check=False)
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            part = os.read(ours, 65536)
+        except OSError:
+            break
+        if not part:
+            break
+        shown += part
+    os.close(ours)
+    assert done.returncode == 0
+    assert b"\x1b[" in shown
+    assert b"Asking" in shown
+    assert b"\x1b" not in done.stdout

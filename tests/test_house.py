@@ -1,0 +1,108 @@
+"""The layout, the direction of imports, and what must not stand in the project."""
+
+import ast
+import json
+import re
+import subprocess
+import tomllib
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "parallel_mcp"
+
+# Each room with the rooms it may import from; every arrow points up this table.
+ROOMS: dict[str, set[str]] = {
+    "errors": set(),
+    "models": set(),
+    "settings": set(),
+    "prices": set(),
+    "telemetry": set(),
+    "schemas": {"errors"},
+    "chat": {"errors", "models", "schemas"},
+    "client": {"chat", "errors", "models", "telemetry"},
+    "research": {"chat", "errors", "models", "prices", "telemetry"},
+    "stores": {"errors", "models", "research"},
+    "report": {"models"},
+    "tools": {"client", "research", "report", "models", "errors", "schemas"},
+    "tasks": {"research", "tools", "errors", "models"},
+    "sandbox": set(),
+    "server": {
+        *("errors", "models", "settings", "prices", "client", "research", "stores"),
+        *("report", "tools", "tasks", "sandbox", "telemetry"),
+    },
+    "stdio": {"errors", "server", "telemetry", "tools"},
+    "http": {"server", "settings", "research", "errors", "telemetry"},
+    "doctor": {"chat", "client", "errors", "research", "server", "settings"},
+    "cli": {"errors", "settings", "research", "server", "stdio", "http", "doctor", "sandbox", "report", "telemetry"},
+    "__main__": {"cli"},
+}
+
+
+def _imports(path: Path) -> set[str]:
+    """Names of our rooms that a file imports, wherever in it the import stands."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    split = [name.split(".") for name in found]
+    return {parts[1] for parts in split if parts[0] == "parallel_mcp" and len(parts) > 1}
+
+
+def _room(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_up_the_house(path: Path) -> None:
+    room = _room(path)
+    if room == "__init__":
+        assert not _imports(path)
+        return
+    assert _imports(path) - {room} <= ROOMS[room], f"{room} may import only {sorted(ROOMS[room])}"
+
+
+def test_the_table_of_rooms_has_no_cycle() -> None:
+    order = list(ROOMS)
+    for room, above in ROOMS.items():
+        assert all(order.index(other) < order.index(room) for other in above), room
+
+
+def test_only_the_command_line_reads_the_environment() -> None:
+    readers = {
+        path.name
+        for path in PACKAGE.rglob("*.py")
+        if re.search(r"os\.environ|getenv", path.read_text("utf-8")) and _room(path) != "sandbox"
+    }
+    assert readers <= {"cli.py", "doctor.py"}
+
+
+def _tracked() -> list[Path]:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
+    if listed.returncode:
+        pytest.skip("this is not a git checkout")
+    return [ROOT / name for name in listed.stdout.decode().split("\0") if name and (ROOT / name).is_file()]
+
+
+def test_no_file_names_a_package_registry_or_a_path_of_this_machine() -> None:
+    hosts = re.compile(r"https?://[^/ ]*(?:py" r"pi|npm" r"js|hosted|deb" r"ian)[^/ ]*")
+    machine = re.compile(rf"{re.escape(str(ROOT.parent))}/") if len(ROOT.parent.parts) > 1 else None
+    for path in _tracked():
+        text = path.read_bytes().decode("utf-8", "replace")
+        assert not hosts.search(text), path
+        assert machine is None or not machine.search(text), path
+
+
+def test_lock_files_that_record_download_hosts_are_not_tracked() -> None:
+    assert not {"uv.lock", "package-lock.json"} & {path.name for path in _tracked()}
+
+
+def test_the_versions_agree() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    manifest = json.loads((ROOT / "manifest.json").read_text("utf-8"))
+    assert project["version"] == manifest["version"] == version("parallel-mcp")
+    assert f"## {project['version']}" in (ROOT / "CHANGELOG.md").read_text("utf-8")

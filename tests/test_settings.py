@@ -1,0 +1,115 @@
+"""Settings: from an environment that is handed in, from flags and from files."""
+
+from pathlib import Path
+
+import pytest
+
+from parallel_mcp.settings import SECRETS, Settings, SettingsError, fields, read, variable
+
+SECRET = "sk-very-secret-value"
+
+
+def test_flags_win_over_the_environment() -> None:
+    settings, _ = read({"PARALLEL_MCP_WAIT_SECONDS": "10", "PARALLEL_BASE_URL": "http://a"}, {"wait_seconds": 20})
+    assert (settings.wait_seconds, settings.base_url) == (20, "http://a")
+
+
+def test_an_empty_key_means_none() -> None:
+    assert read({"PARALLEL_API_KEY": " "})[0].api_key is None
+
+
+def test_a_secret_may_stand_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text(SECRET + "\n")
+    settings, warnings = read({"PARALLEL_API_KEY_FILE": str(file)})
+    assert settings.api_key is not None
+    assert settings.api_key.get_secret_value() == SECRET
+    assert not warnings
+
+
+def test_a_file_that_cannot_be_read_is_named_by_its_variable(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="PARALLEL_API_KEY_FILE"):
+        read({"PARALLEL_API_KEY_FILE": str(tmp_path / "none")})
+
+
+def test_an_unknown_name_is_warned_about_with_the_nearest_known_one() -> None:
+    _, warnings = read({"PARALLEL_MCP_WAIT_SECOND": "1"})
+    assert warnings == [
+        "PARALLEL_MCP_WAIT_SECOND is no setting of parallel-mcp and is ignored; did you mean PARALLEL_MCP_WAIT_SECONDS?"
+    ]
+
+
+@pytest.mark.parametrize("name", sorted(fields()))
+def test_an_error_names_the_variable_and_never_prints_the_value(name: str) -> None:
+    wrong = f"{SECRET}\x01 {SECRET}"
+    try:
+        read({variable(name): wrong})
+    except SettingsError as error:
+        assert variable(name) in str(error)
+        assert SECRET not in str(error)
+        assert SECRET not in repr(error)
+        assert error.__cause__ is None
+
+
+def test_secrets_do_not_show_in_the_settings() -> None:
+    settings, _ = read({"PARALLEL_API_KEY": SECRET, "PARALLEL_MCP_ACCESS_TOKENS": f"me:{SECRET}"})
+    assert SECRET not in repr(settings)
+    assert SECRET not in settings.model_dump_json()
+
+
+def test_tokens_and_keys_of_callers_exclude_each_other() -> None:
+    with pytest.raises(SettingsError, match="exclude each other"):
+        read({"PARALLEL_MCP_ACCESS_TOKENS": "me:x", "PARALLEL_MCP_BRING_YOUR_OWN_KEY": "true"})
+
+
+def test_the_sandbox_keeps_its_research_in_memory_unless_a_store_is_named() -> None:
+    assert Settings(sandbox=True).store_url == "memory:"
+    assert Settings(sandbox=True, store="/a/b").store_url == "/a/b"
+    assert Settings().store_url.endswith("research.sqlite3")
+
+
+@pytest.mark.parametrize(
+    ("tokens", "said"),
+    [("ann:same, bob:same", "a token stands twice"), ("ann:a, ann:b", "a name stands twice"), ("local:a", "taken")],
+)
+def test_two_callers_can_not_be_one(tokens: str, said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        read({"PARALLEL_MCP_ACCESS_TOKENS": tokens})
+
+
+def test_an_empty_variable_leaves_the_file_its_say(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text(SECRET)
+    settings, _ = read({"PARALLEL_API_KEY": "", "PARALLEL_API_KEY_FILE": str(tmp_path / "key")})
+    assert settings.api_key is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("PARALLEL_BASE_URL", "https://api.parallel.ai:x"),
+        ("PARALLEL_BASE_URL", "api.parallel.ai"),
+        ("PARALLEL_MCP_RETENTION_DAYS", "inf"),
+        ("PARALLEL_MCP_SHUTDOWN_SECONDS", "inf"),
+        ("PARALLEL_MCP_DAILY_BUDGET_USD", "nan"),
+        ("PARALLEL_MCP_REUSE_SECONDS", "inf"),
+    ],
+)
+def test_values_that_would_fail_later_are_refused_at_once(name: str, wrong: str) -> None:
+    with pytest.raises(SettingsError, match=name):
+        read({name: wrong})
+
+
+def test_a_store_of_an_unknown_kind_is_refused() -> None:
+    with pytest.raises(SettingsError, match="PARALLEL_MCP_STORE: write a file's path"):
+        read({"PARALLEL_MCP_STORE": "postgres://host/db"})
+    assert read({"PARALLEL_MCP_STORE": "redis://host"})[0].store == "redis://host"
+
+
+def test_every_setting_has_a_row_in_the_readme() -> None:
+    readme = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
+    for name, field in fields().items():
+        assert f"| `{variable(name)}` |" in readme, name
+        flag = "" if name in SECRETS else f"`--{name.replace('_', '-')}`"
+        row = next(line for line in readme.splitlines() if line.startswith(f"| `{variable(name)}` |"))
+        assert flag in row
+        assert field.description is not None

@@ -1,0 +1,73 @@
+"""What a host reads before the first call: the snapshot is reviewed by people when it changes."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.tools.conftest import Connect
+
+pytestmark = pytest.mark.anyio
+
+SNAPSHOT = Path(__file__).with_name("tools_list.json")
+MOST_BYTES = 6_000
+
+
+async def _listed(connect: Connect) -> list[dict[str, Any]]:
+    async with connect() as client:
+        listed = (await client.list_tools()).tools
+    tools = [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in listed]
+    for tool in tools:
+        assert tool.pop("icons"), "a tool has an icon"
+    return tools
+
+
+async def test_the_tools_are_as_they_were_reviewed(connect: Connect) -> None:
+    assert await _listed(connect) == json.loads(SNAPSHOT.read_text("utf-8"))
+
+
+async def test_the_definitions_cost_no_more_than_six_thousand_bytes(connect: Connect) -> None:
+    tools = await _listed(connect)
+    assert len(json.dumps({"tools": tools}, separators=(",", ":")).encode()) <= MOST_BYTES
+
+
+async def test_there_are_exactly_two_tools_with_titles_and_annotations(connect: Connect) -> None:
+    tools = await _listed(connect)
+    assert [tool["name"] for tool in tools] == ["web_answer", "deep_research"]
+    assert [tool["title"] for tool in tools] == ["Web answer", "Deep research"]
+    assert {json.dumps(tool["annotations"]) for tool in tools} == {'{"readOnlyHint": true, "openWorldHint": true}'}
+
+
+@pytest.mark.parametrize("what", ["tools", "resources", "resource_templates", "prompts"])
+async def test_lists_are_the_same_to_the_byte_from_call_to_call(connect: Connect, what: str) -> None:
+    lists = []
+    async with connect() as client:
+        await client.call_tool("web_answer", {"question": "Why?"})
+        for _ in range(2):
+            listed = await getattr(client, f"list_{what}")(cache_mode="bypass")
+            lists.append(listed.model_dump_json(by_alias=True))
+    async with connect() as client:
+        listed = await getattr(client, f"list_{what}")()
+        lists.append(listed.model_dump_json(by_alias=True))
+    assert len(set(lists)) == 1
+
+
+async def test_every_argument_is_as_the_design_has_it(connect: Connect) -> None:
+    web, deep = (tool["inputSchema"] for tool in await _listed(connect))
+    assert list(web["properties"]) == ["question", "instructions", "output_schema", "follow_up_to"]
+    assert web["required"] == ["question"]
+    common = ["question", "model", "instructions", "output_schema", "follow_up_to"]
+    assert list(deep["properties"]) == [*common, "fresh", "research_id", "cancel"]
+    assert "required" not in deep
+    assert deep["properties"]["model"]["default"] == "base"
+
+
+async def test_hosts_that_are_strict_accept_the_schemas(connect: Connect) -> None:
+    for tool in await _listed(connect):
+        arguments, result = tool["inputSchema"], tool["outputSchema"]
+        assert not {"anyOf", "oneOf", "allOf"} & set(arguments)
+        assert "$ref" not in json.dumps(tool)
+        assert arguments["additionalProperties"] is False
+        assert not any("anyOf" in argument for argument in arguments["properties"].values())
+        assert result["required"] == list(result["properties"]), "what may be null is always present"
