@@ -132,7 +132,7 @@ async def _timed(name: str, upstream: str, calls: int, call: Call) -> bool:
 
 async def _client_alone(upstream: str, calls: int) -> bool:
     async with open_http(upstream) as http:
-        client = ChatClient(http, Pacing.of(1_000_000), timeouts=dict.fromkeys(PRICES, 60.0), prices=PRICES)
+        client = ChatClient(http, Pacing(1_000_000), timeouts=dict.fromkeys(PRICES, 60.0), prices=PRICES)
 
         async def call(number: int) -> str | None:
             question = Question(text=f"Why {number}?", model="speed")

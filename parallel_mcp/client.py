@@ -54,6 +54,9 @@ PROOF_SECONDS = 10.0
 _UNPROVEN = frozenset({401, 403, 429, 502, 503, 504, 524, 529})
 """Answers to an empty request that leave it open whether the key is taken, or say that it is not."""
 
+OWN_WINDOW_SECONDS = 5.0
+"""How long this process paces for itself before the shared window is asked again."""
+
 SWEEP_SECONDS = 5.0
 """How often the connections of lanes that are not in use are looked at."""
 
@@ -206,22 +209,19 @@ class LocalWindow(Storage, MovingWindowSupport):
         self._hits.pop(key, None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Pacing:
-    """At most `per_minute` requests a payer within any 60 seconds."""
+    """At most `per_minute` requests a payer within any 60 seconds, counted in this process or where replicas share it.
+
+    `shared` gives what they share, when it is first needed. It, and what it gives, raise limits' StorageError
+    where that fails: then this process counts for itself, and asks again only after `OWN_WINDOW_SECONDS`.
+    """
 
     per_minute: int
-    limiter: MovingWindowRateLimiter
-    own: MovingWindowRateLimiter
-
-    @classmethod
-    def of(cls, per_minute: int, storage: Storage | None = None) -> "Pacing":
-        """Pacing kept in this process, or in `storage`, which replicas share.
-
-        `storage` wraps its errors as limits' StorageError; while it fails, this process counts for itself.
-        """
-        own = MovingWindowRateLimiter(LocalWindow())
-        return cls(per_minute, MovingWindowRateLimiter(storage) if storage is not None else own, own)
+    shared: Callable[[], Storage] | None = None
+    _own: MovingWindowRateLimiter = field(default_factory=lambda: MovingWindowRateLimiter(LocalWindow()))
+    _limiter: MovingWindowRateLimiter | None = None
+    _again_at: float = 0.0
 
     async def turn(self, payer: str, told: Told, patience: float | None) -> None:
         """Wait for the payer's turn. Raises PacingFull rather than wait longer than `patience` seconds."""
@@ -238,13 +238,16 @@ class Pacing:
     async def _hit(self, payer: str) -> float | None:
         """None if the payer may send now; else the seconds until a place is free."""
         item = RateLimitItemPerMinute(self.per_minute)
-        try:
-            return await _taken(self.limiter, item, payer)
-        except StorageError as error:
-            logger.warning(
-                "The shared pacing cannot be read (%s); this process counts for itself", type(error).__name__
-            )
-            return await _taken(self.own, item, payer)
+        if self.shared is not None and time.monotonic() >= self._again_at:
+            try:
+                if self._limiter is None:
+                    self._limiter = MovingWindowRateLimiter(self.shared())
+                return await _taken(self._limiter, item, payer)
+            except StorageError as error:
+                self._again_at = time.monotonic() + OWN_WINDOW_SECONDS
+                why = type(error.storage_error).__name__
+                logger.warning("Requests are paced by this process alone, because the shared window failed: %s", why)
+        return await _taken(self._own, item, payer)
 
 
 async def _taken(limiter: MovingWindowRateLimiter, item: RateLimitItemPerMinute, payer: str) -> float | None:

@@ -226,11 +226,11 @@ async def opened(settings: Settings) -> AsyncIterator[Works]:
             base_url, origin, key = await stack.enter_async_context(sandbox.running(options)), "sandbox", "sandbox"
         http = await stack.enter_async_context(open_http(base_url))
         store = await stack.enter_async_context(open_store(settings))
-        window = store.window() if isinstance(store, RedisStore) else None
+        window = store.window if isinstance(store, RedisStore) else None
         table = prices.FREE if settings.sandbox else prices.PRICES
         client = ChatClient(
             http,
-            Pacing.of(settings.requests_per_minute, window),
+            Pacing(settings.requests_per_minute, window),
             timeouts=settings.timeouts,
             prices=table,
             stream=settings.stream,

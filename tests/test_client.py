@@ -61,7 +61,7 @@ async def asking(url: str, *, seconds: float = 10, pacing: Pacing | None = None,
     timeouts = dict.fromkeys(PRICES, seconds)
     more.setdefault("backoff_seconds", 0)
     async with open_http(url) as http:
-        yield Asking(ChatClient(http, pacing or Pacing.of(1_000_000), timeouts=timeouts, prices=PRICES, **more))
+        yield Asking(ChatClient(http, pacing or Pacing(1_000_000), timeouts=timeouts, prices=PRICES, **more))
 
 
 def refusing(*statuses: int, headers: dict[str, str] | None = None, body: Any = None) -> Callable[[Received], Any]:
@@ -453,7 +453,7 @@ async def test_the_window_rolls_and_is_kept_per_payer(clock: Clock) -> None:
 
 
 async def test_pacing_is_told_and_then_refused_by_name(upstream: Upstream) -> None:
-    async with asking(upstream.url, pacing=Pacing.of(2)) as ask:
+    async with asking(upstream.url, pacing=Pacing(2)) as ask:
         await ask()
         await ask()
         with pytest.raises(errors.PacingFull, match="PARALLEL_MCP_REQUESTS_PER_MINUTE") as caught:
@@ -466,7 +466,7 @@ async def test_pacing_is_told_and_then_refused_by_name(upstream: Upstream) -> No
 
 
 async def test_a_place_that_is_free_again_is_taken(upstream: Upstream, clock: Clock) -> None:
-    async with asking(upstream.url, pacing=Pacing.of(1)) as ask:
+    async with asking(upstream.url, pacing=Pacing(1)) as ask:
         await ask()
         clock.now += 59.95
         with anyio.fail_after(10):
@@ -482,7 +482,7 @@ class _Broken(LocalWindow, Storage, MovingWindowSupport):
 
 
 async def test_while_shared_pacing_fails_this_process_counts_for_itself(upstream: Upstream) -> None:
-    async with asking(upstream.url, pacing=Pacing.of(1, _Broken())) as ask:
+    async with asking(upstream.url, pacing=Pacing(1, _Broken)) as ask:
         await ask()
         with pytest.raises(errors.PacingFull):
             await ask(patience=0)

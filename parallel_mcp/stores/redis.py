@@ -1,16 +1,15 @@
 """Research in Redis, which any number of machines share; needs the extra `redis`."""
 
-import logging
 import secrets
-import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import resources
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
-from limits.aio.storage import MemoryStorage, RedisStorage, Storage
+from limits.aio.storage import RedisStorage, Storage
+from limits.errors import StorageError
 
 from parallel_mcp import errors
 from parallel_mcp.models import Status
@@ -32,17 +31,12 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
     from redis.commands.core import AsyncScript
 
-T = TypeVar("T")
-
-logger = logging.getLogger(__name__)
-
 PREFIX = "parallel-mcp"
 CONNECT_SECONDS = 2.0
 REPLY_SECONDS = 2.0
 TURN_SECONDS = 5.0
 """How long a call waits for one of the connections."""
 CONNECTIONS = 16
-OWN_WINDOW_SECONDS = 5.0
 DAY_SECONDS = 86400
 SCHEMES = ("redis://", "rediss://", "unix://")
 
@@ -197,16 +191,20 @@ class RedisStore:
         return self._script
 
     def window(self) -> Storage:
-        """The window of requests that all who use this Redis share, for pacing."""
-        return _SharedWindow(self._shared_window)
-
-    def _shared_window(self) -> RedisStorage:
-        self._connected()
+        """The window of requests that all who use this Redis share, for pacing. It and this raise StorageError."""
+        try:
+            self._connected()
+        except (ImportError, ValueError) as error:
+            raise StorageError(error) from None
         assert self._client is not None
         # The URL says only which scheme it is; the connections are the store's.
         pool: Any = self._client.connection_pool
         return RedisStorage(
-            "async+redis://", implementation="redispy", key_prefix=f"{self._base}:window", connection_pool=pool
+            "async+redis://",
+            wrap_exceptions=True,
+            implementation="redispy",
+            key_prefix=f"{self._base}:window",
+            connection_pool=pool,
         )
 
     def _rows(self, found: Sequence[Sequence[bytes]]) -> Sequence[Row]:
@@ -231,44 +229,6 @@ class RedisStore:
     @property
     def _told(self) -> str:
         return f"Research is kept in {self._place}, and that failed:"
-
-
-class _SharedWindow(MemoryStorage):
-    """Pacing's window in Redis, and while Redis fails in this process, so that web_answer goes on."""
-
-    def __init__(self, shared: Callable[[], RedisStorage]) -> None:
-        super().__init__()
-        self._make = shared
-        self._redis: RedisStorage | None = None
-        self._again_at = 0.0
-
-    async def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
-        """Take places in the window, if it has them."""
-        taken = await self._shared(lambda redis: redis.acquire_entry(key, limit, expiry, amount))
-        return await super().acquire_entry(key, limit, expiry, amount) if taken is None else taken
-
-    async def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:
-        """When the window began, and how many places of it are taken."""
-        window = await self._shared(lambda redis: redis.get_moving_window(key, limit, expiry))
-        return await super().get_moving_window(key, limit, expiry) if window is None else window
-
-    async def _shared(self, use: Callable[[RedisStorage], Awaitable[T]]) -> T | None:
-        """What Redis says; None while it fails, and for a few seconds after without asking it."""
-        if time.monotonic() < self._again_at:
-            return None
-        try:
-            if self._redis is None:
-                self._redis = self._make()
-            return await use(self._redis)
-        except ImportError as error:
-            self._alone(error)
-        except _failures() as error:
-            self._alone(error)
-        return None
-
-    def _alone(self, error: Exception) -> None:
-        self._again_at = time.monotonic() + OWN_WINDOW_SECONDS
-        logger.warning("Requests are paced by this process alone, because Redis failed: %s", _reason(error))
 
 
 def client(url: str) -> "Redis":

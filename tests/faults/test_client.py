@@ -32,7 +32,7 @@ async def _outcome(fault: Fault, url: str, stream: bool, sent: list[str]) -> Ans
     async with open_http(url) as http:
         client = ChatClient(
             http,
-            Pacing.of(1_000_000),
+            Pacing(1_000_000),
             timeouts=dict.fromkeys(PRICES, fault.seconds),
             prices=PRICES,
             stream=stream,

@@ -90,7 +90,7 @@ def open_desk(upstream: Upstream, store: SQLiteStore) -> OpenDesk:
         async with open_http(upstream.url) as http:
             table = prices or PRICES
             client = ChatClient(
-                http, Pacing.of(per_minute), timeouts=dict.fromkeys(PRICES, 60.0), prices=table, backoff_seconds=0.01
+                http, Pacing(per_minute), timeouts=dict.fromkeys(PRICES, 60.0), prices=table, backoff_seconds=0.01
             )
             async with Desk(client, over, replace(TERMS, prices=table, **terms)).open() as desk:
                 yield desk

@@ -167,7 +167,7 @@ async def test_the_memory_of_proven_keys_is_bounded(upstream: Upstream, monkeypa
     monkeypatch.setattr(research, "MOST_PROVEN", 3)
     store = SQLiteStore(None)
     async with open_http(upstream.url) as http:
-        client = ChatClient(http, Pacing.of(300), timeouts=TIMEOUTS, prices=prices.FREE)
+        client = ChatClient(http, Pacing(300), timeouts=TIMEOUTS, prices=prices.FREE)
         async with Desk(client, store, Terms(prices.FREE)).open() as desk:
             for number in (1, 2, 3, 1, 4, 1, 2):
                 key = f"key-{number}"
@@ -183,7 +183,7 @@ async def test_a_key_that_nobody_answers_for_is_an_error_of_the_tree() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         free = f"http://127.0.0.1:{taken.getsockname()[1]}"
     async with open_http(free) as http:
-        client = ChatClient(http, Pacing.of(300), timeouts=TIMEOUTS, prices=prices.FREE)
+        client = ChatClient(http, Pacing(300), timeouts=TIMEOUTS, prices=prices.FREE)
         with pytest.raises(errors.ConnectFailed) as refused:
             await client.prove("key-0123456789")
     assert not refused.value.may_be_billed

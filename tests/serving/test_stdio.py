@@ -101,6 +101,7 @@ async def test_a_discovery_and_then_the_modern_era_work_on_one_pipe(upstream: Up
 async def test_stdout_carries_nothing_but_json_rpc(upstream: Upstream) -> None:
     async with started(upstream, PARALLEL_MCP_LOG_LEVEL="DEBUG") as pipe:
         await pipe.stdin.send(b"this is no JSON\n")
+        assert (await pipe.read())["error"]["code"] == -32700
         await pipe.shake_hands()
         await pipe.send("tools/call", _call("Why?", {"progressToken": 1}), 2)
         await pipe.answer(2)

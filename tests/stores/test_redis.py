@@ -17,6 +17,7 @@ from limits.aio.strategies import MovingWindowRateLimiter
 from mcp import Client
 from mcp_types import CallToolResult, TextContent
 
+from parallel_mcp import client as client_module
 from parallel_mcp.client import Pacing
 from parallel_mcp.errors import PacingFull, StoreFailed
 from parallel_mcp.research import LEASE_SECONDS, Scope
@@ -265,7 +266,7 @@ async def test_two_processes_share_one_window(redis_server: RedisServer) -> None
         opened(redis_server.socket_url, "pacing") as one,
         opened(redis_server.socket_url, "pacing") as two,
     ):
-        pacings = [Pacing.of(5, one.window()), Pacing.of(5, two.window())]
+        pacings = [Pacing(5, one.window), Pacing(5, two.window)]
         for turn in range(5):
             await pacings[turn % 2].turn("payer", lambda _: None, 0)
         for pacing in pacings:
@@ -277,9 +278,9 @@ async def test_two_processes_share_one_window(redis_server: RedisServer) -> None
 async def test_pacing_goes_on_in_this_process_while_redis_is_gone(
     server: RedisServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store_module, "OWN_WINDOW_SECONDS", 0)
+    monkeypatch.setattr(client_module, "OWN_WINDOW_SECONDS", 0)
     async with opened(server.url) as store:
-        pacing = Pacing.of(2, store.window())
+        pacing = Pacing(2, store.window)
         await pacing.turn("payer", lambda _: None, 0)
         server.kill()
         with caplog.at_level(logging.WARNING):
@@ -379,7 +380,7 @@ async def test_a_missing_package_is_a_clear_error(monkeypatch: pytest.MonkeyPatc
         "        await store.list(Scope('a', 'b', 'c'))\n"
         "    except StoreFailed as error:\n"
         "        print(error)\n"
-        "    await Pacing.of(5, store.window()).turn('payer', print, 0)\n"
+        "    await Pacing(5, store.window).turn('payer', print, 0)\n"
         "anyio.run(main)\n"
     )
     done = await anyio.run_process([sys.executable, "-c", code])
