@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -86,7 +87,17 @@ async def _store(settings: Settings) -> Finding:
             await store.list(Scope("local", "", ""), limit=1)
     except StoreFailed as error:
         return Finding("store", "fail", str(error))
-    if settings.store_url == "memory:":
+    return _kept(settings.store_url)
+
+
+def _kept(store: str) -> Finding:
+    """How a store that works keeps what is in it."""
+    if store == "memory:":
         return Finding("store", "note", "memory: research is gone when the process ends")
-    where = urlsplit(settings.store_url).scheme if "://" in settings.store_url else settings.store_url
-    return Finding("store", "ok", f"{where} can be read and written")
+    if "://" in store:
+        return Finding("store", "ok", f"{urlsplit(store).scheme} can be read and written")
+    path = Path(store).expanduser()
+    # Windows has access lists instead.
+    if os.name == "posix" and path.stat().st_mode & 0o077:
+        return Finding("store", "note", f"{path} works, but others on this machine may use it: chmod 600 {path}")
+    return Finding("store", "ok", f"{path} can be read and written")

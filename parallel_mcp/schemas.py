@@ -90,15 +90,6 @@ def lint(schema: Mapping[str, Any]) -> list[str]:
     return _warnings(subschemas)
 
 
-def canonical(schema: Mapping[str, Any]) -> str:
-    """Stable ASCII JSON text: the same for the same schema, whatever the order of its keys.
-
-    For hashing and comparing; to Parallel goes the schema itself, because the order of its properties says something.
-    Raises `SchemaRefused` for what is not JSON.
-    """
-    return json.dumps(_plain(schema), sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
 def read(text: str) -> Any:
     """The JSON value that a model wrote, whatever it put around it.
 

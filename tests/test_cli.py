@@ -160,6 +160,16 @@ def test_the_doctor_says_what_to_do_without_key_network_and_store(tmp_path: Path
     assert "sk-planted" not in done.stdout + done.stderr
 
 
+def test_the_doctor_names_a_store_that_others_can_read(tmp_path: Path) -> None:
+    store = tmp_path / "research.sqlite3"
+    store.touch(0o644)
+    done = run(tmp_path, "doctor", "--sandbox", PARALLEL_MCP_STORE=str(store))
+    assert f"chmod 600 {store}" in done.stdout
+    store.chmod(0o600)
+    done = run(tmp_path, "doctor", "--sandbox", PARALLEL_MCP_STORE=str(store))
+    assert "can be read and written" in done.stdout
+
+
 def test_progress_is_a_display_on_a_terminal(tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "TERM": "xterm", "COLUMNS": "200"}
