@@ -29,17 +29,23 @@ def fit(answer: Answer, limit: int, size: Size, whole_at: str | None) -> Answer:
             return shorter
         lean = lean.model_copy(update={"data": None})
         return _cut(_warned(lean, f"The answer was cut to fit, and data left out.{where}"), limit, size)
-    return _cut(_warned(lean, f"The text was cut to fit, and excerpts were left out.{where}"), limit, size)
+    lost = ", and excerpts were left out" if _quotes(answer) else ""
+    return _cut(_warned(lean, f"The text was cut to fit{lost}.{where}"), limit, size)
 
 
 def _leaner(answer: Answer, where: str) -> Iterator[Answer]:
     """The answer with less and less beside its text."""
-    for length in (300, 100, 0):
+    for length in (300, 100, 0) if _quotes(answer) else ():
         warned = _warned(answer, f"Excerpts were {'shortened' if length else 'left out'} to fit.{where}")
         yield warned.model_copy(update={"citations": _quoting(answer, length)})
+    lost = "Excerpts were left out and reasoning" if _quotes(answer) else "Reasoning was"
     for length in (300, 100):
-        warned = _warned(answer, f"Excerpts were left out and reasoning shortened to fit.{where}")
+        warned = _warned(answer, f"{lost} shortened to fit.{where}")
         yield warned.model_copy(update={"citations": _quoting(answer, 0), "basis": _reasoning(answer, length)})
+
+
+def _quotes(answer: Answer) -> bool:
+    return any(citation.excerpts for citation in answer.citations)
 
 
 def _warned(answer: Answer, warning: str) -> Answer:
