@@ -102,6 +102,8 @@ def _log(level: str) -> None:
     logging.getLogger("parallel_mcp").setLevel(level)
     # A retry is said as progress and counted; a bare "stamina.retry_scheduled" tells nobody anything.
     logging.getLogger("stamina").setLevel(logging.ERROR)
+    # Quotes what it cannot read of a caller's baggage.
+    logging.getLogger("opentelemetry.baggage").setLevel(logging.ERROR)
     sys.excepthook = _crashed
 
 

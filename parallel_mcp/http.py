@@ -187,6 +187,8 @@ class _Door:
         if refusal is not None:
             await refusal(scope, receive, send)
             return
+        # No events are kept, and the SDK says nothing at all to a caller who wants those that they missed.
+        scope["headers"] = [header for header in scope["headers"] if header[0] != b"last-event-id"]
         with telemetry.continued(request.headers):
             await self._app(scope, receive, send)
 

@@ -17,8 +17,8 @@ from importlib.metadata import entry_points, version
 from typing import Any, Literal
 
 from opentelemetry import context, metrics, trace
-from opentelemetry.propagate import extract
 from opentelemetry.trace import SpanContext, SpanKind, StatusCode
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 logger = logging.getLogger(__name__)
 
@@ -262,8 +262,11 @@ def joined(other: Place) -> None:
 
 @contextmanager
 def continued(headers: Mapping[str, str]) -> Iterator[None]:
-    """Go on with the trace that an HTTP request's `traceparent` names; one in `_meta` wins over it."""
-    token = context.attach(extract(headers))
+    """Go on with the trace that an HTTP request's `traceparent` names; one in `_meta` wins over it.
+
+    Nothing else is taken from callers: OpenTelemetry would log what it cannot read of their baggage.
+    """
+    token = context.attach(TraceContextTextMapPropagator().extract(headers))
     try:
         yield
     finally:

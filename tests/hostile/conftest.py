@@ -1,6 +1,7 @@
 """An upstream in a thread, because the victims are asked one thing after another."""
 
 import json
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,15 @@ from tests.upstream import Received, answered, chunk, completion, events, upstre
 
 BAIT = "a" * 40 + "!"
 """What makes a catastrophic pattern catastrophic."""
+
+
+@pytest.fixture(autouse=True, scope="package")
+def deep_enough() -> Iterator[None]:
+    """Room for the threads that write deep cases out: what is thrown may be too deep, not for us to throw it."""
+    usual = sys.getrecursionlimit()
+    sys.setrecursionlimit(10_000)
+    yield
+    sys.setrecursionlimit(usual)
 
 
 @pytest.fixture(scope="package")

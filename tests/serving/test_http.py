@@ -158,3 +158,14 @@ async def _swallowed(url: str) -> None:
             await client.call_tool("web_answer", {"question": "Why?"})
     except Exception:
         return
+
+
+async def test_a_caller_who_wants_missed_events_gets_a_new_stream(upstream: Upstream) -> None:
+    headers = {"accept": "text/event-stream", "mcp-protocol-version": "2025-11-25", "last-event-id": "7"}
+    async with (
+        served(upstream) as url,
+        httpx2.AsyncClient() as http,
+        http.stream("GET", f"{url}/mcp", headers=headers) as response,
+    ):
+        assert response.status_code == 200
+        assert response.headers["content-type"].startswith("text/event-stream")

@@ -211,3 +211,17 @@ async def test_the_service_answers_on_each_event_loop_that_is_installed(
     async with serving(application(settings)) as url:
         result = await _ask(f"{url}/mcp", mode)
     assert json.loads(json.dumps(result.structured_content))["status"] == "completed"
+
+
+async def test_what_callers_put_into_their_baggage_is_in_no_log(upstream: Upstream) -> None:
+    call = {"name": "web_answer", "arguments": {"question": "Why?"}, "_meta": {"baggage": "planted in meta"}}
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call}
+    headers = {"accept": "application/json, text/event-stream", "mcp-protocol-version": "2025-11-25"}
+    async with http_server(upstream, "memory:", PARALLEL_MCP_LOG_LEVEL="DEBUG") as (process, url):
+        async with httpx2.AsyncClient() as http:
+            response = await http.post(url, json=message, headers={**headers, "baggage": "planted in a header"})
+        await _ended(process, signal.SIGTERM)
+        assert process.stderr is not None
+        said = b"".join([part async for part in process.stderr])
+    assert "An answer to: Why?" in response.text
+    assert b"planted" not in said
