@@ -155,12 +155,12 @@ class Corpus:
         for number, document in enumerate(self.documents):
             run("INSERT INTO plain(rowid, title, body) VALUES (?, ?, ?)", (number, document.title, document.text))
             body, headings = self._add_passages(number, read[number], owners)
-            named = f"{document.name} {document.summary} {document.about}"
+            said = everyday(document.name, f"{document.summary} {document.about}")
             rows.append(
                 {
                     "name": terms(document.name),
                     "summary": terms(document.summary),
-                    "everyday": terms(document.everyday) if document.everyday else everyday(named),
+                    "everyday": terms(document.everyday) or said,
                     "about": terms(document.about),
                     "headings": terms(" ".join(dict.fromkeys(headings))),
                     "body": body,

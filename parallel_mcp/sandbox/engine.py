@@ -12,7 +12,7 @@ from typing import Literal
 
 from parallel_mcp.sandbox.corpus import Corpus, Document, Found, Level
 from parallel_mcp.sandbox.prose import is_whole
-from parallel_mcp.sandbox.words import joined_words, term, terms
+from parallel_mcp.sandbox.words import joined_words, ordinary, subjects, synonyms, term, terms
 
 Model = Literal["speed", "lite", "base", "core"]
 Confidence = Literal["low", "medium", "high"]
@@ -37,18 +37,28 @@ EFFORTS: Mapping[Model, Effort] = {
     "core": Effort(documents=6, sentences=9, nearness=0.5),
 }
 
-# What a document's best passage adds to its weight: a little in the ranking, where what a document is about comes
-# first, and more where it is decided whether anything was found, so that one sentence of a long manual is enough.
+# What a document's best passage adds to its weight: little, for what a document is about comes first. One that has
+# (nearly) every word of the question counts double, so that one sentence of a long manual is enough.
 RANKING = 0.05
-FINDING = 0.15
-# Below this much evidence a question is said to be not found. Chosen so that of the absent questions in view all but
-# one are said to be.
-FOUND = 0.53
-# How many times a word that is in no document counts against there being an answer.
-UNKNOWN = 2.0
+# What a word finds that stands for one of the question, as a share of what it would find itself.
+SYNONYM = 0.3
+# Below this much evidence a question is said to be not found. Chosen so that of the absent questions in view nearly all
+# are said to be.
+FOUND = 0.6
+# How much of the evidence is left for each subject that the question names and the best document does not hold, or only
+# in passing (less than this share of what the word tells), and for each strange word that is in no document.
+FOREIGN = 0.4
+IN_PASSING = 0.1
+STRANGE = 0.7
+# What an ordinary word that is in no document tells, as a share of a strange one.
+ORDINARY = 0.5
+# How sure one passage makes of an answer that has every word of the question.
+TOGETHER = 0.8
+# How much a long question is marked down: at 1 every word of it would have to be met.
+LENGTH = 0.6
 # From this much evidence an answer is somewhat and, where two sources agree, very sure.
 FAIR = 0.75
-SURE = 1.0
+SURE = 0.9
 # What a document's first sentence is worth more than it says of the question: about half of a rare word.
 FIRST = 2.0
 
@@ -88,7 +98,7 @@ class Engine:
         asked = self.asked(question, context, focus)
         if not asked:
             return _nothing("The question has no word to search for.")
-        ranked = sorted(self._weighed(asked, RANKING).items(), key=lambda each: -each[1])
+        ranked = sorted(self._weighed(asked).items(), key=lambda each: -each[1])
         evidence = self.evidence(question, context)
         if not ranked or evidence < FOUND:
             return _nothing("The local documents do not speak of enough of what the question names.")
@@ -108,39 +118,77 @@ class Engine:
                     found[one] = weight
         return found
 
-    def _weighed(self, asked: Mapping[str, float], share: float) -> dict[int, float]:
+    def _weighed(self, asked: Mapping[str, float]) -> dict[int, float]:
         """The weight of each document, with a share of its best passage's."""
         total = self._scores("documents", asked)
+        together = self._together(asked)
         best: dict[int, float] = {}
         for number, weighs in self._scores("passages", asked).items():
             passage = self.corpus.passages[number]
             weighs *= (0.4 if passage.history else 1.0) * (0.8 if passage.elsewhere else 1.0)
+            weighs *= RANKING * (1.0 + together.get(number, 0.0) ** 8)
             best[passage.document] = max(best.get(passage.document, 0.0), weighs)
         for document, weighs in best.items():
-            total[document] = total.get(document, 0.0) + share * weighs
+            total[document] = total.get(document, 0.0) + weighs
         return total
+
+    def _together(self, asked: Mapping[str, float]) -> dict[int, float]:
+        """How much of what the terms tell stands together in each passage, as it was asked: from 0 to 1."""
+        said: dict[int, float] = {}
+        whole = sum(self.corpus.rarity(one) * weight for one, weight in asked.items()) or 1.0
+        for one, weight in asked.items():
+            for number in self.corpus.weights("passages", one):
+                said[number] = said.get(number, 0.0) + self.corpus.rarity(one) * weight / whole
+        return said
 
     def _scores(self, level: Level, asked: Mapping[str, float]) -> dict[int, float]:
         """The weight of each document or passage that has any of the terms."""
         total: dict[int, float] = {}
         for one, weight in asked.items():
-            for number, weighs in self.corpus.weights(level, one).items():
+            for number, weighs in self._weights(level, one, asked).items():
                 total[number] = total.get(number, 0.0) + weighs * weight
         return total
+
+    def _weights(self, level: Level, one: str, asked: Mapping[str, float]) -> Mapping[int, float]:
+        """The weight of a term, or of what stands for it and was not itself asked, wherever it is found."""
+        weights = dict(self.corpus.weights(level, one))
+        for other in synonyms().get(one, frozenset()) - asked.keys():
+            for number, weighs in self.corpus.weights(level, other).items():
+                weights[number] = max(weights.get(number, 0.0), SYNONYM * weighs)
+        return weights
 
     def evidence(self, question: str, context: Sequence[str] = ()) -> float:
         """How surely the corpus speaks of a question at all, from 0 to about 1, whichever model asks.
 
-        What the best document weighs, for the question's length. Words that are in no document count against it, and
-        so do names such as `World Cup` that stand in none as they are written.
+        What the best document weighs, for the question's length. Strange words that are in no document count against
+        it, and more so what the question names (`Kafka`, `World Cup`) where that document does not have it.
         """
         asked = self.asked(question, context)
-        strange = {part for name in self._unknown_names(question) for part in terms(name)}
-        known = {one: weight for one, weight in asked.items() if self.corpus.known(one) and one not in strange}
-        heaviest = max(self._weighed(known, FINDING).values(), default=0.0)
-        whole = sum(self.corpus.rarity(one) * weight for one, weight in known.items())
-        missing = sum(self.corpus.unheard * asked[one] for one in asked.keys() - known.keys())
-        return float(heaviest / (whole + UNKNOWN * missing) ** 0.75) if heaviest else 0.0
+        ranked = self._weighed(asked)
+        if not ranked:
+            return 0.0
+        best = max(ranked, key=ranked.__getitem__)
+        unknown = {part for name in self._unknown_names(question) for part in terms(name)}
+        named = subjects(question)
+        held = whole = 0.0
+        trust = 1.0
+        for one, weight in asked.items():
+            tells = self.corpus.rarity(one)
+            weighs = self._weights("documents", one, asked).get(best, 0.0)
+            if one in unknown or (one in named and weighs < IN_PASSING * tells):
+                trust *= FOREIGN
+            elif self.corpus.known(one):
+                held += weighs * weight
+                whole += tells * weight
+            elif one in ordinary():
+                whole += ORDINARY * tells * weight
+            else:
+                trust *= STRANGE
+        if not held:
+            return 0.0
+        together = self._together(asked)
+        gathered = max((together.get(each.number, 0.0) for each in self.corpus.passages_of(best)), default=0.0)
+        return float(trust * max(held / whole**LENGTH, TOGETHER * gathered))
 
     def _unknown_names(self, question: str) -> list[str]:
         """Names of several words, such as `World Cup`, that stand in no document as they are written."""

@@ -6,15 +6,27 @@ Both ends of the search, documents and questions, pass through `terms`, so that 
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from itertools import pairwise
 
-from parallel_mcp.sandbox.lexicon import GLOSSARY, STOP_WORDS, SUFFIXES, TOPICS
+from parallel_mcp.sandbox.lexicon import (
+    GLOSSARY,
+    ORDINARY_WORDS,
+    STOP_WORDS,
+    SUBJECTS,
+    SUFFIXES,
+    SYNONYMS,
+    TOPICS,
+)
 
 _WORD = re.compile(r"[^\W_]+(?:[-'’][^\W_]+)*")
 _PART = re.compile(r"[^\W_]+")
+# A capitalised word that does not begin a sentence, or one with capitals inside.
+_NAME = re.compile(r"(?<=[\w,;:)] )[A-Z]\w*[a-z]\w*|\b[A-Z]{2,}s?\b|(?<=[\w,;:)] )[a-z]+[A-Z]\w*")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 # Words that say nothing of what a text is about, and words that questions are made of.
 STOP = frozenset(STOP_WORDS.split())
+_SUBJECTS = frozenset(SUBJECTS.split())
 
 _SUFFIXES = tuple(sorted(SUFFIXES.split(), key=len, reverse=True))
 _SHORT_STEM = {
@@ -45,6 +57,79 @@ _IRREGULAR = {
     "caught": "catch",
     "thrown": "throw",
     "broken": "break",
+    "gave": "give",
+    "brought": "bring",
+    "thought": "think",
+    "told": "tell",
+    "bought": "buy",
+    "taught": "teach",
+    "fell": "fall",
+    "fallen": "fall",
+    "felt": "feel",
+    "lost": "lose",
+    "met": "meet",
+    "paid": "pay",
+    "sold": "sell",
+    "spoke": "speak",
+    "spoken": "speak",
+    "stood": "stand",
+    "stole": "steal",
+    "stolen": "steal",
+    "threw": "throw",
+    "woke": "wake",
+    "won": "win",
+    "drew": "draw",
+    "drawn": "draw",
+    "drove": "drive",
+    "driven": "drive",
+    "flew": "fly",
+    "froze": "freeze",
+    "frozen": "freeze",
+    "grew": "grow",
+    "grown": "grow",
+    "hid": "hide",
+    "hidden": "hide",
+    "knew": "know",
+    "known": "know",
+    "shook": "shake",
+    "shown": "show",
+    "spent": "spend",
+    "tore": "tear",
+    "torn": "tear",
+    "understood": "understand",
+    "wore": "wear",
+    "worn": "wear",
+    "began": "begin",
+    "begun": "begin",
+    "became": "become",
+    "fed": "feed",
+    "forgot": "forget",
+    "forgotten": "forget",
+    "hung": "hang",
+    "heard": "hear",
+    "led": "lead",
+    "lent": "lend",
+    "sought": "seek",
+    "shrank": "shrink",
+    "slept": "sleep",
+    "slid": "slide",
+    "stuck": "stick",
+    "struck": "strike",
+    "swore": "swear",
+    "broke": "break",
+    "bent": "bend",
+    "dealt": "deal",
+    "dug": "dig",
+    "fought": "fight",
+    "rose": "rise",
+    "risen": "rise",
+    "woven": "weave",
+    "matrices": "matrix",
+    "vertices": "vertex",
+    "halves": "half",
+    "leaves": "leave",
+    "men": "man",
+    "people": "person",
     "indices": "index",
     "indexes": "index",
     "parentheses": "parenthesis",
@@ -172,13 +257,18 @@ def terms(text: str) -> list[str]:
 def _glossary() -> list[tuple[list[set[str]], list[str]]]:
     """For each concept, the terms of its names and those of its everyday words."""
     rows = (line.split(": ", 1) for line in GLOSSARY.splitlines())
-    return [([set(terms(name)) for name in names.split(", ")], terms(said)) for names, said in rows]
+    return [([_concept(name) for name in names.split(", ")], terms(said)) for names, said in rows]
 
 
-def everyday(about: str) -> list[str]:
-    """Terms that people use for what a document's name, summary and keywords name."""
-    named = set(terms(about))
-    return [cut for names, said in _glossary() if any(name and name <= named for name in names) for cut in said]
+def _concept(name: str) -> set[str]:
+    return {name} if name.startswith("=") else set(terms(name))
+
+
+def everyday(name: str, about: str) -> list[str]:
+    """Terms that people use for what a document's name, summary and keywords name, each once."""
+    named = {*terms(f"{name} {about}"), f"={name.lower()}"}
+    said = (said for names, said in _glossary() if any(each and each <= named for each in names))
+    return list(dict.fromkeys(cut for cuts in said for cut in cuts))
 
 
 @lru_cache(maxsize=1)
@@ -188,3 +278,28 @@ def topic_words() -> Mapping[str, str]:
     for label, said in (line.split(": ", 1) for line in TOPICS.splitlines()):
         found[label] = f"{found.get(label, '')} {said}".strip()
     return found
+
+
+@lru_cache(maxsize=1)
+def synonyms() -> Mapping[str, frozenset[str]]:
+    """Term -> the terms that may stand for it."""
+    found: dict[str, set[str]] = {}
+    for line in SYNONYMS.splitlines():
+        group = {cut for word in line.split() if (cut := term(word.replace("-", "")))}
+        for cut in group:
+            found.setdefault(cut, set()).update(group - {cut})
+    return {cut: frozenset(others) for cut, others in found.items()}
+
+
+@lru_cache(maxsize=1)
+def ordinary() -> frozenset[str]:
+    """The terms of words that name no subject."""
+    return frozenset(terms(ORDINARY_WORDS)) | synonyms().keys()
+
+
+def subjects(text: str) -> set[str]:
+    """The terms of a text that name a subject: proper names, and what other fields of knowledge are called by."""
+    lower = words(text.lower())
+    foreign = {word for word in lower if not _SUBJECTS.isdisjoint({word, word.removesuffix("s")})}
+    foreign.update(word for pair in pairwise(lower) if "".join(pair) in _SUBJECTS for word in pair)
+    return {cut for word in (*foreign, *_NAME.findall(text)) if (cut := term(word))}
