@@ -12,7 +12,7 @@ from typing import Literal
 
 from parallel_mcp.sandbox.corpus import Corpus, Document, Found, Level
 from parallel_mcp.sandbox.prose import is_whole
-from parallel_mcp.sandbox.words import joined_words, ordinary, subjects, synonyms, term, terms
+from parallel_mcp.sandbox.words import joined_words, names, synonyms, term, terms
 
 Model = Literal["speed", "lite", "base", "core"]
 Confidence = Literal["low", "medium", "high"]
@@ -44,14 +44,12 @@ RANKING = 0.05
 SYNONYM = 0.3
 # Below this much evidence a question is said to be not found. Chosen so that of the absent questions in view nearly all
 # are said to be.
-FOUND = 0.6
-# How much of the evidence is left for each subject that the question names and the best document does not hold, or only
-# in passing (less than this share of what the word tells), and for each strange word that is in no document.
+FOUND = 0.55
+# How much of the evidence is left for each proper name that the best document does not hold, or only in passing (less
+# than this share of what the word tells), and for each word that is in no document.
 FOREIGN = 0.4
 IN_PASSING = 0.1
 STRANGE = 0.7
-# What an ordinary word that is in no document tells, as a share of a strange one.
-ORDINARY = 0.5
 # How sure one passage makes of an answer that has every word of the question.
 TOGETHER = 0.8
 # How much a long question is marked down: at 1 every word of it would have to be met.
@@ -160,8 +158,8 @@ class Engine:
     def evidence(self, question: str, context: Sequence[str] = ()) -> float:
         """How surely the corpus speaks of a question at all, from 0 to about 1, whichever model asks.
 
-        What the best document weighs, for the question's length. Strange words that are in no document count against
-        it, and more so what the question names (`Kafka`, `World Cup`) where that document does not have it.
+        What the best document weighs, for the question's length. Words that are in no document count against it,
+        and more so what the question names (`Kafka`, `World Cup`) where that document does not have it.
         """
         asked = self.asked(question, context)
         ranked = self._weighed(asked)
@@ -169,7 +167,7 @@ class Engine:
             return 0.0
         best = max(ranked, key=ranked.__getitem__)
         unknown = {part for name in self._unknown_names(question) for part in terms(name)}
-        named = subjects(question)
+        named = names(question)
         held = whole = 0.0
         trust = 1.0
         for one, weight in asked.items():
@@ -180,8 +178,6 @@ class Engine:
             elif self.corpus.known(one):
                 held += weighs * weight
                 whole += tells * weight
-            elif one in ordinary():
-                whole += ORDINARY * tells * weight
             else:
                 trust *= STRANGE
         if not held:

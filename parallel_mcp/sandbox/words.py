@@ -6,17 +6,8 @@ Both ends of the search, documents and questions, pass through `terms`, so that 
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from itertools import pairwise
 
-from parallel_mcp.sandbox.lexicon import (
-    GLOSSARY,
-    ORDINARY_WORDS,
-    STOP_WORDS,
-    SUBJECTS,
-    SUFFIXES,
-    SYNONYMS,
-    TOPICS,
-)
+from parallel_mcp.sandbox.lexicon import GLOSSARY, STOP_WORDS, SUFFIXES, SYNONYMS, TOPICS
 
 _WORD = re.compile(r"[^\W_]+(?:[-'’][^\W_]+)*")
 _PART = re.compile(r"[^\W_]+")
@@ -26,7 +17,6 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 # Words that say nothing of what a text is about, and words that questions are made of.
 STOP = frozenset(STOP_WORDS.split())
-_SUBJECTS = frozenset(SUBJECTS.split())
 
 _SUFFIXES = tuple(sorted(SUFFIXES.split(), key=len, reverse=True))
 _SHORT_STEM = {
@@ -291,15 +281,6 @@ def synonyms() -> Mapping[str, frozenset[str]]:
     return {cut: frozenset(others) for cut, others in found.items()}
 
 
-@lru_cache(maxsize=1)
-def ordinary() -> frozenset[str]:
-    """The terms of words that name no subject."""
-    return frozenset(terms(ORDINARY_WORDS)) | synonyms().keys()
-
-
-def subjects(text: str) -> set[str]:
-    """The terms of a text that name a subject: proper names, and what other fields of knowledge are called by."""
-    lower = words(text.lower())
-    foreign = {word for word in lower if not _SUBJECTS.isdisjoint({word, word.removesuffix("s")})}
-    foreign.update(word for pair in pairwise(lower) if "".join(pair) in _SUBJECTS for word in pair)
-    return {cut for word in (*foreign, *_NAME.findall(text)) if (cut := term(word))}
+def names(text: str) -> set[str]:
+    """The terms of a text's proper names."""
+    return {cut for word in _NAME.findall(text) if (cut := term(word))}

@@ -247,10 +247,10 @@ def test_sentence_is_whole_that_begins_and_ends_as_one_and_closes_what_it_opens(
     assert is_whole(sentence) is whole
 
 
-def test_a_subject_that_the_best_document_lacks_is_not_answered_from_it(engine: Engine) -> None:
+def test_a_name_that_the_best_document_lacks_is_not_answered_from_it(engine: Engine) -> None:
     asked = "How do I skip the rest of this round of a loop?"
     assert engine.search(asked, "base").sources[0].document.key == "topic:continue"
-    assert not engine.search("How do I skip the rest of this round of a football cup?", "base").sources
+    assert not engine.search("How do I skip the rest of this round of the Davis Cup?", "base").sources
 
 
 def test_a_word_that_stands_for_another_finds_what_that_one_does() -> None:
@@ -259,6 +259,6 @@ def test_a_word_that_stands_for_another_finds_what_that_one_does() -> None:
     assert engine.evidence("When does the valve stop?") > engine.evidence("When does the valve whistle?")
 
 
-def test_a_strange_word_counts_more_against_an_answer_than_an_ordinary_one(engine: Engine) -> None:
-    ordinary = engine.evidence("How do I skip the rest of a tiresome loop?")
-    assert engine.evidence("How do I skip the rest of a gabardine loop?") < ordinary
+def test_a_word_that_is_in_no_document_counts_against_an_answer(engine: Engine) -> None:
+    usual = engine.evidence("How do I skip the rest of a loop?")
+    assert engine.evidence("How do I skip the rest of a gabardine loop?") < usual
