@@ -320,8 +320,8 @@ def connections(http: httpx2.AsyncClient) -> list[Any]:
     return [connection for lanes in transports for lane in lanes.lanes for connection in lane._pool.connections]
 
 
-def self_made_certificate(folder: Path) -> ssl.SSLContext:
-    """A server's TLS with a certificate for 127.0.0.1 that nobody else knows."""
+def self_made_certificate(folder: Path) -> Path:
+    """A file with a certificate for 127.0.0.1 that nobody else knows, and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.now(UTC)
@@ -335,6 +335,11 @@ def self_made_certificate(folder: Path) -> ssl.SSLContext:
     file = folder / "certificate.pem"
     pem, private = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
     file.write_bytes(key.private_bytes(pem, private, serialization.NoEncryption()) + certificate.public_bytes(pem))
+    return file
+
+
+def self_made_tls(folder: Path) -> ssl.SSLContext:
+    """A server's TLS with such a certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(file)
+    context.load_cert_chain(self_made_certificate(folder))
     return context

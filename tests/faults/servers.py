@@ -10,7 +10,7 @@ import anyio
 from anyio.abc import SocketStream
 
 from tests.faults.table import BY_NAME, Place, answer_well
-from tests.upstream import Peer, RawUpstream, raw_upstream, self_made_certificate
+from tests.upstream import Peer, RawUpstream, raw_upstream, self_made_tls
 
 
 async def by_question(peer: Peer) -> None:
@@ -25,7 +25,7 @@ async def places(folder: Path) -> AsyncIterator[tuple[dict[Place, str], RawUpstr
     """A URL for each place, and the server that answers."""
     async with AsyncExitStack() as stack:
         answering = await stack.enter_async_context(raw_upstream(by_question))
-        stranger = await stack.enter_async_context(raw_upstream(by_question, self_made_certificate(folder)))
+        stranger = await stack.enter_async_context(raw_upstream(by_question, self_made_tls(folder)))
         no_tls = await stack.enter_async_context(_talking(b"220 hello\r\n"))
         mute = await stack.enter_async_context(_talking(b""))
         with socket.socket() as unused:

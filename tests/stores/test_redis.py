@@ -27,7 +27,7 @@ from parallel_mcp.stores import redis as store_module
 from parallel_mcp.stores.redis import RedisStore, place
 from tests.stores.conftest import ALICE, added, answered, asked, content_of
 from tests.stores.redis_server import RedisServer, redis_running
-from tests.upstream import Upstream
+from tests.upstream import Upstream, self_made_certificate
 
 pytestmark = pytest.mark.anyio
 
@@ -346,14 +346,8 @@ async def test_a_wrong_url_is_a_clear_error_without_its_password(url: str) -> No
 
 
 async def test_a_certificate_that_is_not_trusted_is_a_clear_error(tmp_path: Path) -> None:
-    key, certificate = tmp_path / "key", tmp_path / "certificate"
-    await anyio.run_process(
-        [
-            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"),
-            *("-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)),
-        ]
-    )
-    tls = ["--tls-cert-file", str(certificate), "--tls-key-file", str(key), "--tls-auth-clients", "no"]
+    certificate = self_made_certificate(tmp_path)
+    tls = ["--tls-cert-file", str(certificate), "--tls-key-file", str(certificate), "--tls-auth-clients", "no"]
     with redis_running(*tls) as server:
         port = server.port + 1 if server.port < 65535 else server.port - 1
         with client.Redis.from_url(server.url) as raw:
