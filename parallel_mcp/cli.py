@@ -153,11 +153,11 @@ def stdio(**flags: Any) -> None:
 
 
 def _serve_stdio(flags: dict[str, Any]) -> None:
-    from parallel_mcp import stdio as pipes
+    from parallel_mcp.stdio import engine
 
     if sys.stdin.isatty():
         click.echo(f"{NAME}: waiting for an MCP host on stdin; see --help for what else there is.", err=True)
-    anyio.run(pipes.serve, build(_settings(flags)))
+    anyio.run(engine.serve, build(_settings(flags)))
 
 
 @main.command()

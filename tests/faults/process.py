@@ -6,11 +6,11 @@ import sys
 import anyio
 import stamina
 
-from parallel_mcp import stdio
 from parallel_mcp.server import build
 from parallel_mcp.settings import Settings
+from parallel_mcp.stdio import engine
 
 if __name__ == "__main__":
     # No waits between attempts; there are as many as there would be.
     stamina.set_testing(True, attempts=3, cap=True)
-    anyio.run(stdio.serve, build(Settings(**json.loads(sys.argv[1]))))
+    anyio.run(engine.serve, build(Settings(**json.loads(sys.argv[1]))))

@@ -111,8 +111,8 @@ POSIX_MODULES = {"fcntl", "grp", "pwd", "pty", "resource", "termios", "tty", "sy
 
 # What stands behind a test of the platform, where that test is.
 GUARDED = {
-    "stdio.py: os.getppid": "stdio.py: _watched",
-    "stdio.py: anyio.open_signal_receiver": "stdio.py: _watched",
+    "stdio/engine.py: os.getppid": "stdio/engine.py: _watched",
+    "stdio/engine.py: anyio.open_signal_receiver": "stdio/engine.py: _watched",
 }
 
 
@@ -134,7 +134,7 @@ def test_nothing_that_only_posix_has_is_called_without_another_branch() -> None:
 
 
 def test_the_branch_is_taken_by_the_platform() -> None:
-    tree = ast.parse((PACKAGE / "stdio.py").read_text("utf-8"))
+    tree = ast.parse((PACKAGE / "stdio" / "engine.py").read_text("utf-8"))
     (watched,) = (node for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef) and node.name == "_watched")
     (guard,) = (node for node in ast.walk(watched) if isinstance(node, ast.If))
     assert ast.unparse(guard.test) == "sys.platform != 'win32'"
