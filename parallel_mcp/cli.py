@@ -55,12 +55,24 @@ def setting_flags(*, http: bool) -> Callable[[Command], Command]:
             flag = "--" + name.replace("_", "-")
             flags = f"{flag}/--no-{flag[2:]}" if field.annotation is bool else flag
             help_text = f"{field.description} [{configuration.variable(name)}]"
-            command = click.option(flags, name, default=None, help=help_text, metavar=_metavar(field.annotation))(
-                command
-            )
+            several = field.default == ()
+            command = click.option(
+                flags,
+                name,
+                default=None,
+                help=help_text,
+                metavar=_metavar(field.annotation),
+                multiple=several,
+                callback=_joined if several else None,
+            )(command)
         return command
 
     return decorate
+
+
+def _joined(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The values of a flag that may be given several times, or with commas; None where it was not given."""
+    return tuple(part.strip() for value in values for part in value.split(",") if part.strip()) or None
 
 
 def _metavar(annotation: Any) -> str | None:
@@ -405,7 +417,7 @@ def _age(seconds: float) -> str:
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8787, show_default=True, type=click.IntRange(0, 65535))
-@click.option("--corpus", multiple=True, type=click.Path(path_type=Path), metavar="DIR", help="Markdown, text or HTML")
+@click.option("--corpus", multiple=True, metavar="DIR|installed", help="Markdown, text or HTML")
 @click.option("--latency", type=click.Choice(["none", "documented"]), default="none", show_default=True)
 @click.option("--fault", "faults", multiple=True, metavar="KIND@RATE", help="Inject a fault, for example 429@0.1")
 @click.option("--requests-per-minute", default=300, show_default=True, type=click.IntRange(0), help="0: no limit")

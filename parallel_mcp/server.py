@@ -222,8 +222,9 @@ async def opened(settings: Settings) -> AsyncIterator[Works]:
     async with AsyncExitStack() as stack:
         base_url, origin, key = settings.base_url.rstrip("/"), settings.base_url.rstrip("/"), _key(settings)
         if settings.sandbox:
-            options = sandbox.SandboxOptions(requests_per_minute=0)
-            base_url, origin, key = await stack.enter_async_context(sandbox.running(options)), "sandbox", "sandbox"
+            options = sandbox.SandboxOptions(corpus=settings.corpus, requests_per_minute=0)
+            base_url = await stack.enter_async_context(sandbox.running(options))
+            origin, key = " ".join(["sandbox", *settings.corpus]), "sandbox"
         http = await stack.enter_async_context(open_http(base_url))
         store = await stack.enter_async_context(open_store(settings))
         window = store.window if isinstance(store, RedisStore) else None

@@ -106,6 +106,9 @@ class Settings(BaseModel):
         "https://api.parallel.ai", description="Where the Chat API is"
     )
     sandbox: bool = Field(False, description="Answer from local documents, without key, network or cost")
+    corpus: _Items = Field(
+        (), description="Sandbox: answer from these folders only; `installed` adds what is installed"
+    )
     store: Annotated[str | None, BeforeValidator(_known_store)] = Field(
         None, repr=False, description="Where research is kept: a file, memory: or redis://HOST"
     )
@@ -141,6 +144,12 @@ class Settings(BaseModel):
     def _one_way_to_be_known(self) -> "Settings":
         if self.access_tokens and self.bring_your_own_key:
             raise ValueError("ACCESS_TOKENS and BRING_YOUR_OWN_KEY exclude each other: set one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _folders_are_for_the_sandbox(self) -> "Settings":
+        if self.corpus and not self.sandbox:
+            raise ValueError("CORPUS is what the sandbox answers from: add --sandbox, or leave it out")
         return self
 
     @property

@@ -556,7 +556,7 @@ def create_app(options: SandboxOptions | None = None) -> Starlette:
     where a folder of the corpus is not there.
     """
     options = options or SandboxOptions()
-    for folder in options.corpus:
+    for folder in corpus.folders_of(options.corpus):
         corpus.check_folder(folder)
     endpoint = _Chat(options)
     app = _App(

@@ -213,9 +213,20 @@ def _postings(rows: Sequence[Mapping[str, Sequence[str]]]) -> dict[str, dict[int
     return found
 
 
-def load(folders: Sequence[Path] = ()) -> Corpus:
-    """The default corpus, with the files of the given folders. Raises ValueError for a folder that is not there."""
-    return Corpus([*default_documents(), *(document for folder in folders for document in folder_documents(folder))])
+def load(named: Sequence[str | Path] = ()) -> Corpus:
+    """The files of the named folders only; the default corpus where none is named. `installed` adds distributions.
+
+    Raises ValueError for a folder that is not there.
+    """
+    if not (folders := folders_of(named)):
+        return Corpus(default_documents())
+    found = [document for folder in folders for document in folder_documents(folder)]
+    return Corpus([*found, *(distribution_documents() if "installed" in named else ())])
+
+
+def folders_of(named: Sequence[str | Path]) -> tuple[Path, ...]:
+    """The folders of a corpus as it was named."""
+    return tuple(Path(name).expanduser() for name in named if name != "installed")
 
 
 def default_documents() -> tuple[Document, ...]:

@@ -41,13 +41,14 @@ class Fault:
 class SandboxOptions:
     """How a sandbox behaves.
 
-    `corpus`: extra folders of Markdown, text or HTML. `latency`: `documented` waits as long as Parallel's models do.
+    `corpus`: folders of Markdown, text or HTML to answer from in place of the default corpus; `installed` adds what the
+    installed distributions say of themselves. `latency`: `documented` waits as long as Parallel's models do.
     `requests_per_minute`: per key, over a rolling window; 0 means no limit. `empty` and `done`: two things that
     Parallel's documents leave open, how a field is sent that is "always empty", and whether a stream ends with
     `data: [DONE]`. `seed` makes faults and latencies repeatable.
     """
 
-    corpus: tuple[Path, ...] = ()
+    corpus: tuple[str | Path, ...] = ()
     latency: Literal["none", "documented"] = "none"
     faults: tuple[Fault, ...] = ()
     requests_per_minute: int = 300
