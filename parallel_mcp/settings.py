@@ -149,7 +149,7 @@ class Settings(BaseModel):
     @model_validator(mode="after")
     def _folders_are_for_the_sandbox(self) -> "Settings":
         if self.corpus and not self.sandbox:
-            raise ValueError("CORPUS is what the sandbox answers from: add --sandbox, or leave it out")
+            raise ValueError("PARALLEL_MCP_CORPUS is what the sandbox answers from: add --sandbox, or leave it out")
         return self
 
     @property
