@@ -18,6 +18,7 @@ ROOMS: dict[str, set[str]] = {
     "errors": set(),
     "models": set(),
     "settings": set(),
+    "hosts": {"errors"},
     "prices": set(),
     "telemetry": set(),
     "schemas": {"errors"},
@@ -33,10 +34,13 @@ ROOMS: dict[str, set[str]] = {
         *("errors", "models", "settings", "prices", "client", "research", "stores"),
         *("report", "tools", "tasks", "sandbox", "telemetry"),
     },
-    "stdio": {"errors", "server", "telemetry", "tools"},
+    "stdio": {"errors", "hosts", "server", "telemetry", "tools"},
     "http": {"server", "settings", "research", "errors", "telemetry"},
     "doctor": {"chat", "client", "errors", "research", "server", "settings"},
-    "cli": {"errors", "settings", "research", "server", "stdio", "http", "doctor", "sandbox", "report", "telemetry"},
+    "cli": {
+        *("errors", "hosts", "settings", "research", "server", "stdio", "http", "doctor"),
+        *("sandbox", "report", "telemetry"),
+    },
     "__main__": {"cli"},
 }
 

@@ -1,0 +1,276 @@
+"""The one table of hosts. Standard library only: the front reads it before anything else is imported.
+
+The wait of deep_research, `parallel-mcp install`, and the tables in the README and docs/hosts.md come from here.
+Names and limits marked "measured" were read from the real client, of the version named; the others are the host's
+documentation or what its users report, the smaller figure where reports differ: a wait that is too short costs a
+model one more turn, one that is too long fails the call.
+"""
+
+from typing import Literal, NamedTuple
+
+Format = Literal["json", "toml", "yaml"]
+
+
+class Places(NamedTuple):
+    """Where a user's configuration may be, by system: the first that exists is meant, or else the last.
+
+    `~`, `$VARIABLE` and `%VARIABLE%` are filled in, `*` matches any one folder.
+    """
+
+    mac: tuple[str, ...]
+    linux: tuple[str, ...]
+    windows: tuple[str, ...]
+
+
+class Timeout(NamedTuple):
+    """A host's own setting of how long a call may take: its keys inside the server's entry, and units a second."""
+
+    keys: tuple[str, ...]
+    units: int
+
+
+class Host(NamedTuple):
+    """One host."""
+
+    id: str
+    """What `parallel-mcp install` takes."""
+    name: str
+    """What people call it."""
+    clients: tuple[str, ...]
+    """Names that it gives itself in clientInfo, in lower case; one that ends in * stands for all that begin so."""
+    call_limit: float | None
+    """Seconds that it keeps a call open unless told otherwise; None where nobody knows."""
+    places: Places
+    format: Format
+    servers: tuple[str, ...]
+    """Keys that lead to its servers, inside its configuration."""
+    timeout: Timeout | None = None
+    command: str | None = None
+    """Its own program that adds servers."""
+    link: str | None = None
+    """An install link: {name}, and {base64} or {quoted}, the server's entry as JSON."""
+    page: str = ""
+    """Where it documents this."""
+
+
+def _everywhere(*places: str) -> Places:
+    return Places(places, places, places)
+
+
+def _code_user(rest: str) -> Places:
+    """A file in VS Code's user folder."""
+    return Places(
+        (f"~/Library/Application Support/Code/User/{rest}",),
+        (f"$XDG_CONFIG_HOME/Code/User/{rest}",),
+        (f"%APPDATA%/Code/User/{rest}",),
+    )
+
+
+HOSTS = (
+    Host(
+        id="claude-desktop",
+        name="Claude Desktop",
+        clients=("claude-ai", "claude-desktop"),
+        call_limit=60,  # some builds allow 240
+        places=Places(
+            ("~/Library/Application Support/Claude/claude_desktop_config.json",),
+            ("$XDG_CONFIG_HOME/Claude/claude_desktop_config.json",),
+            (
+                "%LOCALAPPDATA%/Claude-Data/claude*/claude_desktop_config.json",
+                "%LOCALAPPDATA%/Packages/Claude_*/LocalCache/Roaming/Claude/claude_desktop_config.json",
+                "%APPDATA%/Claude/claude_desktop_config.json",
+            ),
+        ),
+        format="json",
+        servers=("mcpServers",),
+        page="https://modelcontextprotocol.io/docs/develop/connect-local-servers",
+    ),
+    Host(
+        id="claude-code",
+        name="Claude Code",
+        clients=("claude-code",),  # measured, 2.1.332
+        call_limit=300,  # idle limit over HTTP; over stdio it is half an hour, and progress resets both
+        places=_everywhere("~/.claude.json"),
+        format="json",
+        servers=("mcpServers",),
+        timeout=Timeout(("timeout",), 1000),
+        command="claude",
+        page="https://code.claude.com/docs/en/mcp",
+    ),
+    Host(
+        id="cursor",
+        name="Cursor",
+        clients=("cursor-vscode", "cursor"),
+        call_limit=60,
+        places=_everywhere("~/.cursor/mcp.json"),
+        format="json",
+        servers=("mcpServers",),
+        link="https://cursor.com/en/install-mcp?name={name}&config={base64}",
+        page="https://cursor.com/docs/context/mcp",
+    ),
+    Host(
+        id="vscode",
+        name="VS Code",
+        clients=("visual studio code*", "visual-studio-code", "code - oss"),
+        call_limit=60,
+        places=_code_user("mcp.json"),
+        format="json",
+        servers=("servers",),
+        command="code",
+        link="https://vscode.dev/redirect/mcp/install?name={name}&config={quoted}",
+        page="https://code.visualstudio.com/docs/copilot/customization/mcp-servers",
+    ),
+    Host(
+        id="windsurf",
+        name="Windsurf",
+        clients=("windsurf-client", "windsurf"),
+        call_limit=None,
+        places=_everywhere("~/.codeium/windsurf/mcp_config.json"),
+        format="json",
+        servers=("mcpServers",),
+        page="https://docs.windsurf.com/windsurf/cascade/mcp",
+    ),
+    Host(
+        id="codex",
+        name="Codex",
+        clients=("codex-mcp-client",),  # measured, 0.169.0
+        call_limit=120,
+        places=_everywhere("$CODEX_HOME/config.toml"),
+        format="toml",
+        servers=("mcp_servers",),
+        timeout=Timeout(("tool_timeout_sec",), 1),
+        command="codex",
+        page="https://developers.openai.com/codex/mcp",
+    ),
+    Host(
+        id="gemini-cli",
+        name="Gemini CLI",
+        clients=("gemini-cli-mcp-client*",),  # measured, 0.61.0; older ones add the server's name
+        call_limit=600,  # read in 0.61.0
+        places=_everywhere("~/.gemini/settings.json"),
+        format="json",
+        servers=("mcpServers",),
+        timeout=Timeout(("timeout",), 1000),
+        command="gemini",
+        page="https://geminicli.com/docs/tools/mcp-server/",
+    ),
+    Host(
+        id="qwen-code",
+        name="Qwen Code",
+        clients=("qwen-cli-mcp-client*",),  # measured, 0.24.4: the server's name follows
+        call_limit=600,  # read in 0.24.4
+        places=_everywhere("~/.qwen/settings.json"),
+        format="json",
+        servers=("mcpServers",),
+        timeout=Timeout(("timeout",), 1000),
+        command="qwen",
+        page="https://qwenlm.github.io/qwen-code-docs/en/users/features/mcp/",
+    ),
+    Host(
+        id="zed",
+        name="Zed",
+        clients=("zed",),
+        call_limit=60,
+        places=Places(
+            ("~/.config/zed/settings.json",),
+            ("$XDG_CONFIG_HOME/zed/settings.json",),
+            ("%APPDATA%/Zed/settings.json",),
+        ),
+        format="json",
+        servers=("context_servers",),
+        page="https://zed.dev/docs/ai/mcp",
+    ),
+    Host(
+        id="goose",
+        name="Goose",
+        clients=("goose*",),
+        call_limit=300,
+        places=Places(
+            ("~/.config/goose/config.yaml",),
+            ("$XDG_CONFIG_HOME/goose/config.yaml",),
+            ("%APPDATA%/Block/goose/config/config.yaml",),
+        ),
+        format="yaml",
+        servers=("extensions",),
+        timeout=Timeout(("timeout",), 1),
+        page="https://block.github.io/goose/docs/getting-started/using-extensions",
+    ),
+    Host(
+        id="opencode",
+        name="opencode",
+        clients=("opencode",),  # measured, 1.18.33
+        call_limit=None,
+        places=_everywhere("$XDG_CONFIG_HOME/opencode/opencode.jsonc", "$XDG_CONFIG_HOME/opencode/opencode.json"),
+        format="json",
+        servers=("mcp",),
+        timeout=Timeout(("timeout",), 1000),
+        page="https://opencode.ai/docs/mcp-servers/",
+    ),
+    Host(
+        id="lm-studio",
+        name="LM Studio",
+        clients=("lmstudio*", "lm-studio*", "lm studio"),
+        call_limit=60,
+        places=_everywhere("~/.cache/lm-studio/mcp.json", "~/.lmstudio/mcp.json"),
+        format="json",
+        servers=("mcpServers",),
+        link="https://lmstudio.ai/install-mcp?name={name}&config={base64}",
+        page="https://lmstudio.ai/docs/app/mcp",
+    ),
+    Host(
+        id="kiro",
+        name="Kiro",
+        clients=("kiro*", "q-dev-cli"),
+        call_limit=60,
+        places=_everywhere("~/.kiro/settings/mcp.json"),
+        format="json",
+        servers=("mcpServers",),
+        timeout=Timeout(("timeout",), 1000),
+        link="https://kiro.dev/launch/mcp/add?name={name}&config={quoted}",
+        page="https://kiro.dev/docs/mcp/configuration/",
+    ),
+    Host(
+        id="cline",
+        name="Cline",
+        clients=("cline", "@cline/core"),  # the second read in its command line, 3.0.65
+        call_limit=60,
+        places=_code_user("globalStorage/saoudrizwan.claude-dev/settings/cline_mcp_settings.json"),
+        format="json",
+        servers=("mcpServers",),
+        timeout=Timeout(("timeout",), 1),
+        page="https://docs.cline.bot/mcp/configuring-mcp-servers",
+    ),
+    Host(
+        id="copilot-cli",
+        name="Copilot CLI",
+        clients=("github-copilot-developer", "copilot-cli"),
+        call_limit=60,
+        places=_everywhere("$COPILOT_HOME/mcp-config.json"),
+        format="json",
+        servers=("mcpServers",),
+        timeout=Timeout(("timeout",), 1000),
+        command="copilot",
+        page="https://docs.github.com/en/copilot/how-tos/copilot-cli/customize-copilot/add-mcp-servers",
+    ),
+)
+
+# Clients that are attached by code, not by a file.
+_CLIENTS: tuple[tuple[str, float], ...] = (
+    ("local-agent-mode-*", 60.0),
+    ("openai-mcp", 60.0),
+)
+
+
+def call_limit(client_name: str) -> float | None:
+    """Seconds that this client keeps a call open by default; None for an unknown one."""
+    name = client_name.strip().lower()
+    known = [(pattern, host.call_limit) for host in HOSTS for pattern in host.clients]
+    for pattern, limit in (*known, *_CLIENTS):
+        if name == pattern or (pattern.endswith("*") and name.startswith(pattern[:-1])):
+            return limit
+    return None
+
+
+def host(host_id: str) -> Host | None:
+    """The host of this id."""
+    return next((one for one in HOSTS if one.id == host_id), None)
