@@ -1,4 +1,7 @@
-"""The command line. The one place that reads the environment, writes for people and ends the process."""
+"""The command line. The one place that reads the environment, writes for people and ends the process.
+
+What only one command needs is imported inside it, so that `--help` and a server load nothing in vain.
+"""
 
 import io
 import json
@@ -10,27 +13,24 @@ from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar, cast, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
 
-import anyio
 import click
-from mcp import Client
-from mcp.shared.exceptions import MCPError
-from mcp_types import CallToolResult, TextContent
-from rich.console import Console
-from rich.table import Table
 
-from parallel_mcp import doctor as examination
-from parallel_mcp import sandbox as sandboxes
 from parallel_mcp import settings as configuration
-from parallel_mcp import telemetry
 from parallel_mcp.errors import ParallelError, clean
-from parallel_mcp.research import Row, Scope, Spent
-from parallel_mcp.server import NAME, build, open_store
 from parallel_mcp.settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from mcp_types import CallToolResult
+
+    from parallel_mcp.research import Row, Spent
+    from parallel_mcp.sandbox import SandboxOptions
 
 T = TypeVar("T")
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+NAME = "parallel-mcp"
 
 LAST_EXPORT_SECONDS = 2.0
 
@@ -84,6 +84,8 @@ def _metavar(annotation: Any) -> str | None:
 
 def _settings(flags: dict[str, Any]) -> Settings:
     """Settings from the environment and the flags, with logging set up by them."""
+    from parallel_mcp import telemetry
+
     above = click.get_current_context().find_root().params
     known = configuration.fields()
     merged = {name: value for name, value in above.items() if name in known and value is not None}
@@ -98,6 +100,8 @@ def _settings(flags: dict[str, Any]) -> Settings:
     for warning in [*warnings, *([unmet] if unmet else [])]:
         click.echo(f"{NAME}: {warning}", err=True)
     if settings.sandbox:
+        from parallel_mcp import sandbox as sandboxes
+
         one, two = sandboxes.example_questions()
         click.echo(
             f'{NAME}: sandbox - answers come from documents on this machine, not from the web. Try "{one}" or "{two}"',
@@ -165,6 +169,9 @@ def stdio(**flags: Any) -> None:
 
 
 def _serve_stdio(flags: dict[str, Any]) -> None:
+    import anyio
+
+    from parallel_mcp.server import build
     from parallel_mcp.stdio import engine
 
     if sys.stdin.isatty():
@@ -277,6 +284,8 @@ def _typed(value: Any) -> Any:
 
 def _ask(flags: dict[str, Any], tool: str, arguments: dict[str, Any], as_json: bool) -> None:
     """Call a tool through an MCP client and server in this process, and print what it returns."""
+    from mcp_types import TextContent
+
     settings = _settings(flags)
     result = _run(_called, settings, tool, arguments)
     text = "\n".join(block.text for block in result.content if isinstance(block, TextContent))
@@ -290,6 +299,9 @@ def _ask(flags: dict[str, Any], tool: str, arguments: dict[str, Any], as_json: b
 
 def _run(work: Callable[..., Awaitable[T]], *args: Any) -> T:
     """Run it. Expected failures, which task groups hand over in groups, become their text."""
+    import anyio
+    from mcp.shared.exceptions import MCPError
+
     try:
         return anyio.run(work, *args)
     except KeyboardInterrupt:
@@ -303,8 +315,13 @@ def _run(work: Callable[..., Awaitable[T]], *args: Any) -> T:
         raise
 
 
-async def _called(settings: Settings, tool: str, arguments: dict[str, Any]) -> CallToolResult:
+async def _called(settings: Settings, tool: str, arguments: dict[str, Any]) -> "CallToolResult":
     """The tool's result; a research that is still working is waited for further."""
+    from mcp import Client
+    from rich.console import Console
+
+    from parallel_mcp.server import build
+
     console = Console(stderr=True)
     shown = console.status(f"Asking with {tool}…") if console.is_terminal else nullcontext()
 
@@ -337,6 +354,8 @@ def _plain(words: str) -> str:
 @setting_flags(http=False)
 def history(forget: str | None, caller: str, limit: int, as_json: bool, **flags: Any) -> None:
     """List research with its status, cost and age, and what was spent by day."""
+    from parallel_mcp.research import Scope
+
     settings = _settings(flags)
     whose = Scope(caller, "", "")
     if forget is not None:
@@ -357,6 +376,8 @@ def history(forget: str | None, caller: str, limit: int, as_json: bool, **flags:
 
 
 def _stored(settings: Settings, read: Callable[[Any], Awaitable[T]]) -> T:
+    from parallel_mcp.server import open_store
+
     async def run() -> T:
         async with open_store(settings) as store:
             return await read(store)
@@ -364,7 +385,7 @@ def _stored(settings: Settings, read: Callable[[Any], Awaitable[T]]) -> T:
     return _run(run)
 
 
-def _listed(row: Row) -> dict[str, Any]:
+def _listed(row: "Row") -> dict[str, Any]:
     return {
         "research_id": row.research_id,
         "status": row.status,
@@ -379,7 +400,7 @@ def _listed(row: Row) -> dict[str, Any]:
     }
 
 
-def _day(day: Spent) -> dict[str, Any]:
+def _day(day: "Spent") -> dict[str, Any]:
     return {
         "day": day.day,
         "model": day.model,
@@ -390,6 +411,9 @@ def _day(day: Spent) -> dict[str, Any]:
 
 
 def _print_history(rows: Any, spent: Any) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
     console = Console(width=None if sys.stdout.isatty() else 160)
     table = Table("id", "age", "status", "model", "cost", "question", box=None, title="Research", title_justify="left")
     for row in rows:
@@ -428,6 +452,10 @@ def _age(seconds: float) -> str:
 @click.option("--seed", type=int, help="Makes faults and latencies repeatable")
 def sandbox(host: str, port: int, faults: tuple[str, ...], **options: Any) -> None:
     """Serve Parallel's Chat API on this machine, for any OpenAI client, from local documents."""
+    import anyio
+
+    from parallel_mcp import sandbox as sandboxes
+
     try:
         parsed = tuple(sandboxes.Fault.parse(fault) for fault in faults)
         whole = sandboxes.SandboxOptions(faults=parsed, **options)
@@ -440,7 +468,11 @@ def sandbox(host: str, port: int, faults: tuple[str, ...], **options: Any) -> No
         pass
 
 
-async def _serve_sandbox(options: sandboxes.SandboxOptions, host: str, port: int) -> None:
+async def _serve_sandbox(options: "SandboxOptions", host: str, port: int) -> None:
+    import anyio
+
+    from parallel_mcp import sandbox as sandboxes
+
     async with sandboxes.running(options, host=host, port=port) as url:
         one, _ = sandboxes.example_questions()
         click.echo(f"Parallel's Chat API, from documents on this machine, at {url} (any key). Try:", err=True)
@@ -453,12 +485,16 @@ async def _serve_sandbox(options: sandboxes.SandboxOptions, host: str, port: int
 @setting_flags(http=True)
 def doctor(**flags: Any) -> None:
     """Check key, endpoint, proxy, certificates and store, and say what to do. Spends nothing."""
+    import anyio
+
     settings = _settings(flags)
     if anyio.run(_examined, settings):
         raise SystemExit(1)
 
 
 async def _examined(settings: Settings) -> bool:
+    from parallel_mcp import doctor as examination
+
     failed = False
     async for finding in examination.examine(settings):
         failed = failed or finding.verdict == "fail"
