@@ -106,16 +106,16 @@ class Server:
 
     process: "subprocess.Popen[bytes]"
     port: int
-    told: Path
+    on_progress: Path
 
     async def state(self) -> State:
         """What it holds now."""
-        self.told.unlink(missing_ok=True)
+        self.on_progress.unlink(missing_ok=True)
         self.process.send_signal(signal.SIGUSR1)
         with anyio.fail_after(30):
-            while not self.told.exists():
+            while not self.on_progress.exists():
                 await anyio.sleep(0.02)
-        return self._held(tuple(json.loads(self.told.read_text("utf-8"))))
+        return self._held(tuple(json.loads(self.on_progress.read_text("utf-8"))))
 
     def _held(self, names: tuple[str, ...]) -> State:
         targets = [_target(entry) for entry in Path(f"/proc/{self.process.pid}/fd").iterdir()]
@@ -143,7 +143,7 @@ def _target(entry: Path) -> str:
         return ""
 
 
-def _serve(told: Path, arguments: list[str]) -> None:
+def _serve(on_progress: Path, arguments: list[str]) -> None:
     """The command itself, in this process, but for the signal that asks for its tasks."""
     import asyncio
 
@@ -151,9 +151,9 @@ def _serve(told: Path, arguments: list[str]) -> None:
 
     def tell(*_: object) -> None:
         names = sorted(getattr(task.get_coro(), "__qualname__", "?") for task in asyncio.all_tasks())
-        half = told.with_suffix(".half")
+        half = on_progress.with_suffix(".half")
         half.write_text(json.dumps(names), "utf-8")
-        half.rename(told)
+        half.rename(on_progress)
 
     signal.signal(signal.SIGUSR1, tell)
     main(arguments, prog_name="parallel-mcp")
@@ -189,10 +189,10 @@ def _running(folder: Path) -> Iterator[tuple[Server, list[Harbour]]]:
     corpus = folder / "corpus"
     corpus.mkdir()
     harbours = _corpus(corpus)
-    upstream, port, told = _free_port(), _free_port(), folder / "told.json"
+    upstream, port, on_progress = _free_port(), _free_port(), folder / "told.json"
     faults = [f"--fault={kind}@{rate}" for kind, rate in FAULTS.items()]
     sandbox = [sys.executable, "-m", "parallel_mcp", "sandbox", "--port", str(upstream), "--corpus", str(corpus)]
-    server = [sys.executable, __file__, "--serve", str(told), "--", "http", "--port", str(port)]
+    server = [sys.executable, __file__, "--serve", str(on_progress), "--", "http", "--port", str(port)]
     server += ["--store", str(folder / "research.sqlite3"), "--wait-seconds", str(WAIT_SECONDS)]
     env = {
         "PARALLEL_API_KEY": "soak-key",
@@ -203,7 +203,7 @@ def _running(folder: Path) -> Iterator[tuple[Server, list[Harbour]]]:
         _process([*sandbox, "--requests-per-minute", "0", *faults], upstream, folder / "sandbox.log"),
         _process(server, port, folder / "server.log", **env) as process,
     ):
-        yield Server(process, port, told), harbours
+        yield Server(process, port, on_progress), harbours
 
 
 # The callers
@@ -312,10 +312,10 @@ class Callers:
         try:
             async with await anyio.connect_tcp("127.0.0.1", self.port) as stream:
                 await stream.send(_request(self.port, era, tool, arguments))
-                with anyio.move_on_after(hang_up) as patience:
+                with anyio.move_on_after(hang_up) as max_wait:
                     async for part in stream:
                         got += part
-                if patience.cancelled_caught:
+                if max_wait.cancelled_caught:
                     if self.dice.random() < 0.5:
                         linger = struct.pack("ii", 1, 0)  # a reset in place of an end
                         raw = stream.extra(anyio.abc.SocketAttribute.raw_socket)

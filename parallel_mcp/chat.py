@@ -501,7 +501,7 @@ def refusal(
     """
     if 300 <= status < 400:
         return AnswerUnreadable("it sends us to another address", status=status, may_be_billed=False)
-    message, ref_id = _complaint(_dict(_loaded(_decoded(body)[0])), hide)
+    message, ref_id = _error_body(_dict(_loaded(_decoded(body)[0])), hide)
     kind = _REFUSALS.get(status)
     if kind is None:
         kind = errors.RequestRefused if 405 <= status < 500 else errors.ServiceFailed
@@ -522,11 +522,11 @@ _REFUSALS: Mapping[int, type[UpstreamError]] = {
 
 def _error_in_answer(said: Mapping[str, Any], hide: Hide) -> UpstreamError:
     """The error that came in place of an answer, or in the midst of one."""
-    message, ref_id = _complaint(said, hide)
+    message, ref_id = _error_body(said, hide)
     return errors.ServiceFailed(message, ref_id=ref_id, may_be_billed=True)
 
 
-def _complaint(said: Mapping[str, Any], hide: Hide) -> tuple[str, str | None]:
+def _error_body(said: Mapping[str, Any], hide: Hide) -> tuple[str, str | None]:
     """The message and ref_id of Parallel's, OpenAI's or FastAPI's error body; nothing of any other."""
     error = _dict(said.get("error"))
     detail = error.get("detail") if error else said.get("detail")

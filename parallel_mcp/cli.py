@@ -24,7 +24,7 @@ from parallel_mcp.settings import Settings, SettingsError
 if TYPE_CHECKING:
     from mcp_types import CallToolResult
 
-    from parallel_mcp.research import Row, Spent
+    from parallel_mcp.research import ResearchRun, Spent
     from parallel_mcp.sandbox import SandboxOptions
 
 T = TypeVar("T")
@@ -385,7 +385,7 @@ def _stored(settings: Settings, read: Callable[[Any], Awaitable[T]]) -> T:
     return _run(run)
 
 
-def _listed(row: "Row") -> dict[str, Any]:
+def _listed(row: "ResearchRun") -> dict[str, Any]:
     return {
         "research_id": row.research_id,
         "status": row.status,

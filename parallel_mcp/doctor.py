@@ -8,7 +8,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from parallel_mcp import errors
-from parallel_mcp.client import empty_request, open_http
+from parallel_mcp.client import open_http, probe
 from parallel_mcp.errors import StoreFailed
 from parallel_mcp.research import Scope
 from parallel_mcp.server import open_store
@@ -70,7 +70,7 @@ async def _endpoint(settings: Settings) -> Finding:
     key = settings.api_key.get_secret_value() if settings.api_key else ""
     try:
         async with open_http(settings.base_url) as http:
-            status, refused = await empty_request(http, key)
+            status, refused = await probe(http, key)
     except errors.UpstreamError as error:
         status, refused = None, error
     if status in (400, 422) or (status == 401 and not key):

@@ -340,8 +340,10 @@ def _check_keywords(subschemas: Mapping[str, _Subschema]) -> None:
         if text in passed:
             continue
         for error in metaschema.iter_errors(shell):
-            told = _telling(error)
-            raise _refused(_pointer(told.absolute_path, place), f"not a valid JSON schema: {_words(told)}")
+            on_progress = _telling(error)
+            raise _refused(
+                _pointer(on_progress.absolute_path, place), f"not a valid JSON schema: {_words(on_progress)}"
+            )
         passed.add(text)
 
 

@@ -35,8 +35,8 @@ from pydantic import Field
 from parallel_mcp import errors, tools
 from parallel_mcp.errors import ParallelError
 from parallel_mcp.models import Research
-from parallel_mcp.research import Asker, Row
-from parallel_mcp.tools import Works
+from parallel_mcp.research import Principal, ResearchRun
+from parallel_mcp.tools import AppContext
 
 IDENTIFIER = "io.modelcontextprotocol/tasks"
 VERSIONS = frozenset({"2026-07-28"})
@@ -46,7 +46,7 @@ POLL_MS = {"lite": 2_000, "base": 3_000, "core": 5_000}
 REFUSED_POLL_MS = 60_000
 """How often to ask after a task that waits for the day's budget."""
 
-_Request = ServerRequestContext[Works, Any]
+_Request = ServerRequestContext[AppContext, Any]
 
 
 class TaskParams(RequestParams):
@@ -93,42 +93,42 @@ class Tasks(Extension):
         research = _under_way(result)
         if research is None:
             return result
-        message = tools.opening(research.model)
+        message = tools.opening_message(research.model)
         return {"resultType": "task", **self._task(research, research.created_at, message)}
 
     async def _get(self, ctx: _Request, params: TaskParams) -> HandlerResult:
         """The task as it is now. A row that nobody works on any more is taken over, for somebody asks for it."""
-        works, asker = _admitted(ctx, params)
+        app, principal = _admitted(ctx, params)
         with _as_protocol_errors():
             try:
-                row, _ = await works.desk.wait(asker, params.task_id, 0, _unheard)
+                row, _ = await app.service.wait(principal, params.task_id, 0, _ignore)
             except errors.BudgetReached as error:
-                row = await _row(works, asker, params.task_id)
+                row = await _row(app, principal, params.task_id)
                 return self._working(row, str(error)) | {"pollIntervalMs": REFUSED_POLL_MS}
         if row.status == "working":
-            words = works.desk.words(row.research_id)
-            return self._working(row, tools.progress(tools.opening(row.question.model), words, row.seconds))
-        return self._over(row, works.max_result_chars)
+            words = app.service.words(row.research_id)
+            return self._working(row, tools.progress(tools.opening_message(row.question.model), words, row.seconds))
+        return self._over(row, app.max_result_chars)
 
     async def _update(self, ctx: _Request, params: UpdateParams) -> HandlerResult:
         """Take note of answers to requests that were never made, as the specification wants: by ignoring them."""
-        works, asker = _admitted(ctx, params)
+        app, principal = _admitted(ctx, params)
         with _as_protocol_errors():
-            await _row(works, asker, params.task_id)
+            await _row(app, principal, params.task_id)
         return {}
 
     async def _cancel(self, ctx: _Request, params: TaskParams) -> HandlerResult:
         """Let go of the task, which stops it unless another call waits for it. The same for one that is over."""
-        works, asker = _admitted(ctx, params)
+        app, principal = _admitted(ctx, params)
         with _as_protocol_errors():
-            await works.desk.cancel(asker, params.task_id)
+            await app.service.cancel(principal, params.task_id)
         return {}
 
-    def _working(self, row: Row, message: str) -> dict[str, Any]:
+    def _working(self, row: ResearchRun, message: str) -> dict[str, Any]:
         research = tools.research_of(row)
         return self._task(research, research.created_at, message)
 
-    def _over(self, row: Row, limit: int) -> dict[str, Any]:
+    def _over(self, row: ResearchRun, limit: int) -> dict[str, Any]:
         """The task with what the call would have returned, had it waited."""
         research = tools.research_of(row)
         ended = _iso(row.finished_at or row.created_at)
@@ -178,19 +178,19 @@ def _under_way(result: HandlerResult) -> Research | None:
     return research if research.status == "working" else None
 
 
-def _admitted(ctx: _Request, params: TaskParams) -> tuple[Works, Asker]:
+def _admitted(ctx: _Request, params: TaskParams) -> tuple[AppContext, Principal]:
     """What to work with and who asks, once the request may ask at all."""
     require_client_extension(ctx, IDENTIFIER)
     headers = getattr(ctx.request, "headers", None)
     if headers is not None and decode_header_value(headers.get(MCP_NAME_HEADER)) != params.task_id:
         raise MCPError(HEADER_MISMATCH, f"The {MCP_NAME_HEADER} header is not the request's taskId")
-    works = ctx.lifespan_context
+    app = ctx.lifespan_context
     with _as_protocol_errors():
-        return works, works.who(Context(request_context=ctx))
+        return app, app.who(Context(request_context=ctx))
 
 
-async def _row(works: Works, asker: Asker, research_id: str) -> Row:
-    row = await works.desk.store.get(research_id, asker.scope)
+async def _row(app: AppContext, principal: Principal, research_id: str) -> ResearchRun:
+    row = await app.service.store.get(research_id, principal.scope)
     if row is None:
         raise errors.UnknownResearch(research_id)
     return row
@@ -207,7 +207,7 @@ def _as_protocol_errors() -> Iterator[None]:
         raise MCPError(INTERNAL_ERROR, str(error)) from error
 
 
-def _unheard(_: str) -> None:
+def _ignore(_: str) -> None:
     """Nobody listens between two polls."""
 
 

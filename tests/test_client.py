@@ -22,7 +22,9 @@ from starlette.responses import JSONResponse, Response
 
 from parallel_mcp import errors
 from parallel_mcp.chat import CUT_SHORT
-from parallel_mcp.client import ChatClient, LocalWindow, Pacing, open_http, retry_wait
+from parallel_mcp.client import ChatClient, Pacing, open_http
+from parallel_mcp.client.failures import retry_wait
+from parallel_mcp.client.pacing import LocalWindow
 from parallel_mcp.errors import ParallelError
 from parallel_mcp.models import Answer, Question
 from parallel_mcp.prices import PRICES
@@ -40,11 +42,11 @@ class Asking:
     """A client, and what it told."""
 
     client: ChatClient
-    told: list[str] = field(default_factory=list)
+    on_progress: list[str] = field(default_factory=list)
     sent: int = 0
 
     async def __call__(self, question: Question = BASE, key: str = KEY, **more: Any) -> Answer:
-        more.setdefault("told", self.told.append)
+        more.setdefault("told", self.on_progress.append)
         return await self.client.ask(question, key, payer="p", sent=self._sent, **more)
 
     def _sent(self) -> None:
@@ -148,7 +150,7 @@ async def test_a_refusal_that_may_pass_is_tried_again(upstream: Upstream, status
     async with asking(upstream.url) as ask:
         assert (await ask()).content.startswith("An answer")
     assert len(upstream.received) == ask.sent == 3
-    assert sum("asking again" in words for words in ask.told) == 2
+    assert sum("asking again" in words for words in ask.on_progress) == 2
 
 
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 408, 409, 413, 422, 307])
@@ -157,7 +159,7 @@ async def test_a_refusal_that_will_not_pass_is_not_tried_again(upstream: Upstrea
     async with asking(upstream.url) as ask:
         assert (await ask.failing()).status == status
     assert len(upstream.received) == 1
-    assert not ask.told
+    assert not ask.on_progress
 
 
 async def test_three_refusals_are_enough(upstream: Upstream) -> None:
@@ -216,7 +218,7 @@ def test_a_wait_is_as_long_as_asked_and_not_longer_than_there_is_patience() -> N
 async def test_a_long_retry_after_is_told_and_not_waited_for(upstream: Upstream) -> None:
     upstream.reply = refusing(429, headers={"retry-after": "3600"})
     async with asking(upstream.url) as ask:
-        await ask.failing(SPEED, patience=10)
+        await ask.failing(SPEED, max_wait=10)
     assert len(upstream.received) == 1
 
 
@@ -252,16 +254,16 @@ async def test_the_words_of_an_answer_are_told_as_they_arrive() -> None:
         await heard.wait()
         await peer.send("data: ", chunk('.", "citations": []}'), "\n\ndata: [DONE]\n\n")
 
-    def told(words: str) -> None:
-        ask.told.append(words)
+    def on_progress(words: str) -> None:
+        ask.on_progress.append(words)
         heard.set()
 
     async with raw_upstream(answer) as upstream, asking(upstream.url) as ask:
         with anyio.fail_after(10):
-            answer_ = await ask(SPEED, told=told)
+            answer_ = await ask(SPEED, on_progress=on_progress)
     assert answer_.content == "It is so."
-    assert ask.told[0] == "It is so"
-    assert not any("{" in words for words in ask.told)
+    assert ask.on_progress[0] == "It is so"
+    assert not any("{" in words for words in ask.on_progress)
 
 
 # Cancellation
@@ -274,7 +276,7 @@ async def _cancelled_at_first_word(answer: Callable[[Peer], Any]) -> tuple[list[
     async with raw_upstream(answer) as upstream, asking(upstream.url) as ask:
         with anyio.fail_after(10):
             with anyio.CancelScope() as scope:
-                got.append(await ask(told=lambda _: scope.cancel()))
+                got.append(await ask(on_progress=lambda _: scope.cancel()))
             await upstream.until(lambda upstream: upstream.open == 0)
     return got, upstream
 
@@ -457,12 +459,12 @@ async def test_pacing_is_told_and_then_refused_by_name(upstream: Upstream) -> No
         await ask()
         await ask()
         with pytest.raises(errors.PacingFull, match="PARALLEL_MCP_REQUESTS_PER_MINUTE") as caught:
-            await ask(patience=10)
+            await ask(max_wait=10)
         assert not caught.value.may_be_billed
         with anyio.CancelScope() as scope:
-            await ask(told=lambda words: (ask.told.append(words), scope.cancel()))
+            await ask(on_progress=lambda words: (ask.on_progress.append(words), scope.cancel()))
     assert len(upstream.received) == 2
-    assert "2 requests a minute are used up" in ask.told[-1]
+    assert "2 requests a minute are used up" in ask.on_progress[-1]
 
 
 async def test_a_place_that_is_free_again_is_taken(upstream: Upstream, clock: Clock) -> None:
@@ -470,7 +472,7 @@ async def test_a_place_that_is_free_again_is_taken(upstream: Upstream, clock: Cl
         await ask()
         clock.now += 59.95
         with anyio.fail_after(10):
-            await ask(told=lambda words: setattr(clock, "now", clock.now + 1))
+            await ask(on_progress=lambda words: setattr(clock, "now", clock.now + 1))
     assert len(upstream.received) == 2
 
 
@@ -485,7 +487,7 @@ async def test_while_shared_pacing_fails_this_process_counts_for_itself(upstream
     async with asking(upstream.url, pacing=Pacing(1, _Broken)) as ask:
         await ask()
         with pytest.raises(errors.PacingFull):
-            await ask(patience=0)
+            await ask(max_wait=0)
     assert len(upstream.received) == 1
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parallel_mcp import errors
-from parallel_mcp.client import LOWER_ERRORS, mapped
+from parallel_mcp.client.failures import LOWER_ERRORS, map_exception
 from parallel_mcp.errors import ParallelError, UpstreamError, clean
 
 CLASSES = [item for _, item in inspect.getmembers(errors, inspect.isclass) if issubclass(item, ParallelError)]
@@ -58,7 +58,7 @@ def _made(kind: type[Exception]) -> Exception:
 @pytest.mark.parametrize("kind", _httpx2_errors(), ids=lambda kind: kind.__name__)
 def test_every_error_of_httpx2_becomes_one_of_ours(kind: type[Exception]) -> None:
     assert issubclass(kind, LOWER_ERRORS)
-    ours = mapped(_made(kind), 5)
+    ours = map_exception(_made(kind), 5)
     assert type(ours) in {
         errors.ConnectFailed,
         errors.AnswerTimedOut,
@@ -92,13 +92,13 @@ def test_the_list_of_httpx2_errors_is_not_empty() -> None:
 def test_what_was_never_sent_is_told_apart_from_what_may_be_billed(
     kind: type[Exception], ours: type[UpstreamError]
 ) -> None:
-    assert type(mapped(_made(kind), 5)) is ours
+    assert type(map_exception(_made(kind), 5)) is ours
 
 
 def test_nothing_was_sent_whatever_failed_before_the_request_left() -> None:
-    assert type(mapped(TimeoutError(), 5, sent=False)) is errors.ConnectFailed
-    assert type(mapped(anyio.BrokenResourceError(), 5, sent=False)) is errors.ConnectFailed
-    assert type(mapped(anyio.BrokenResourceError(), 5, sent=True)) is errors.ConnectionLost
+    assert type(map_exception(TimeoutError(), 5, sent=False)) is errors.ConnectFailed
+    assert type(map_exception(anyio.BrokenResourceError(), 5, sent=False)) is errors.ConnectFailed
+    assert type(map_exception(anyio.BrokenResourceError(), 5, sent=True)) is errors.ConnectionLost
 
 
 @pytest.mark.parametrize("kind", UPSTREAM, ids=lambda kind: kind.__name__)

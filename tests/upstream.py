@@ -31,7 +31,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from parallel_mcp.client import Lanes
+from parallel_mcp.client.transport import Lanes
 
 BASIS = [
     {

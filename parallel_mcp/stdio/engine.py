@@ -30,13 +30,13 @@ from pydantic import ValidationError
 from parallel_mcp import telemetry
 from parallel_mcp.errors import ParallelError
 from parallel_mcp.server import Server
-from parallel_mcp.tools import Works
+from parallel_mcp.tools import AppContext
 
 logger = logging.getLogger(__name__)
 
 LEAVE_SECONDS = 0.8
 PARENT_SECONDS = 1.0
-MOST_DIGITS = 4300
+MAX_DIGITS = 4300
 
 _Item = SessionMessage | Exception
 
@@ -48,12 +48,12 @@ async def serve(server: Server) -> None:
     be cancelled, and hosts leave processes behind by the hundred.
     """
     # The SDK's own entry decides the era at the first request and then refuses the other one.
-    low: LowLevelServer[Works] = server._lowlevel_server
+    low: LowLevelServer[AppContext] = server._lowlevel_server
     async with stdio_server() as (read, write):
         try:
             with anyio.CancelScope() as serving:
-                async with _watched(serving), low.lifespan(low) as works:
-                    await _serve_eras(low, works, _readable(read, write), write)
+                async with _watched(serving), low.lifespan(low) as app:
+                    await _serve_eras(low, app, _readable(read, write), write)
                     _leave_soon()
         except* ParallelError as failures:
             logger.error("%s", failures.exceptions[0])
@@ -102,7 +102,7 @@ def _read_again(error: ValidationError) -> JSONRPCMessage | None:
 
 def _number(digits: str) -> int | float:
     """One that Python can print again, which says it is infinite where it is too long for that."""
-    return int(digits) if len(digits) < MOST_DIGITS else float(digits)
+    return int(digits) if len(digits) < MAX_DIGITS else float(digits)
 
 
 def _answer_to_no_message(whole: object) -> JSONRPCError | None:
@@ -118,7 +118,7 @@ def _answer_to_no_message(whole: object) -> JSONRPCError | None:
 
 
 async def _serve_eras(
-    low: LowLevelServer[Works], works: Works, read: AsyncIterator[_Item], write: WriteStream[SessionMessage]
+    low: LowLevelServer[AppContext], app: AppContext, read: AsyncIterator[_Item], write: WriteStream[SessionMessage]
 ) -> None:
     """Answer every leading `server/discover`, then serve whichever era the client goes on with.
 
@@ -128,13 +128,13 @@ async def _serve_eras(
     async for item in read:
         if not _is_discovery(item):
             break
-        await _answer_once(low, works, item, write)
+        await _answer_once(low, app, item, write)
     else:
         return
     send, replayed = anyio.create_memory_object_stream[_Item]()
     async with anyio.create_task_group() as relaying:
         relaying.start_soon(_relay, item, read, send)
-        await serve_dual_era_loop(low, replayed, write, lifespan_state=works)
+        await serve_dual_era_loop(low, replayed, write, lifespan_state=app)
         relaying.cancel_scope.cancel()
 
 
@@ -144,13 +144,13 @@ def _is_discovery(item: _Item) -> bool:
 
 
 async def _answer_once(
-    low: LowLevelServer[Works], works: Works, item: _Item, write: WriteStream[SessionMessage]
+    low: LowLevelServer[AppContext], app: AppContext, item: _Item, write: WriteStream[SessionMessage]
 ) -> None:
     """Serve one request on a connection of its own."""
     send, receive = anyio.create_memory_object_stream[_Item](1)
     answer, answered = anyio.create_memory_object_stream[SessionMessage](1)
     async with anyio.create_task_group() as group:
-        group.start_soon(lambda: serve_dual_era_loop(low, receive, answer, lifespan_state=works))
+        group.start_soon(lambda: serve_dual_era_loop(low, receive, answer, lifespan_state=app))
         await send.send(item)
         await write.send(await answered.receive())
         group.cancel_scope.cancel()

@@ -16,11 +16,11 @@ from parallel_mcp.models import Status
 from parallel_mcp.research import (
     INTERRUPTED,
     LEASE_SECONDS,
-    MOST_ATTEMPTS,
-    End,
-    Entry,
-    New,
-    Row,
+    MAX_ATTEMPTS,
+    Admission,
+    NewRun,
+    Outcome,
+    ResearchRun,
     Scope,
     Settlement,
     Spent,
@@ -77,7 +77,7 @@ class RedisStore:
         if client is not None:
             await client.aclose(close_connection_pool=True)
 
-    async def add_or_join(self, new: New) -> tuple[Row, Entry]:
+    async def add_or_join(self, new: NewRun) -> tuple[ResearchRun, Admission]:
         """See Store."""
         found = await self._call(
             "add",
@@ -91,9 +91,9 @@ class RedisStore:
             **_charge(new.price_usd, new.budget_usd),
         )
         self._afforded(found, new.price_usd, new.budget_usd)
-        return self._rows([found])[0], cast("Entry", found[0].decode())
+        return self._rows([found])[0], cast("Admission", found[0].decode())
 
-    async def get(self, research_id: str, scope: Scope, waiter: str | None = None) -> Row | None:
+    async def get(self, research_id: str, scope: Scope, waiter: str | None = None) -> ResearchRun | None:
         """See Store."""
         return self._row(await self._call("get", id=research_id, **_scope(scope), waiter=waiter))
 
@@ -101,7 +101,9 @@ class RedisStore:
         """See Store."""
         await self._call("leave", id=research_id, waiter=waiter)
 
-    async def claim(self, seen: Row, holder: str, price_usd: float, budget_usd: float | None) -> Row | None:
+    async def claim(
+        self, seen: ResearchRun, holder: str, price_usd: float, budget_usd: float | None
+    ) -> ResearchRun | None:
         """See Store."""
         found = await self._call(
             "claim",
@@ -116,7 +118,7 @@ class RedisStore:
         self._afforded(found, price_usd, budget_usd)
         return self._row(found)
 
-    async def renew(self, research_id: str, holder: str) -> Row | None:
+    async def renew(self, research_id: str, holder: str) -> ResearchRun | None:
         """See Store."""
         return self._row(await self._call("renew", id=research_id, holder=holder))
 
@@ -124,7 +126,7 @@ class RedisStore:
         """See Store."""
         await self._call("release", id=research_id, holder=holder, unsent=None if sent else 1)
 
-    async def finish(self, research_id: str, holder: str, end: End) -> Row | None:
+    async def finish(self, research_id: str, holder: str, end: Outcome) -> ResearchRun | None:
         """See Store."""
         found = await self._call(
             "finish",
@@ -137,11 +139,11 @@ class RedisStore:
         )
         return self._row(found)
 
-    async def cancel(self, research_id: str, scope: Scope, waiter: str | None = None) -> Row | None:
+    async def cancel(self, research_id: str, scope: Scope, waiter: str | None = None) -> ResearchRun | None:
         """See Store."""
         return self._row(await self._call("cancel", id=research_id, **_scope(scope), waiter=waiter))
 
-    async def list(self, scope: Scope, before: str | None = None, limit: int = 50) -> Sequence[Row]:
+    async def list(self, scope: Scope, before: str | None = None, limit: int = 50) -> Sequence[ResearchRun]:
         """See Store."""
         found = await self._call("list", **_scope(scope), before=before, limit=limit)
         return self._rows(found)
@@ -177,7 +179,7 @@ class RedisStore:
         terms = {
             "lease": _micro(LEASE_SECONDS),
             "keep": self._keep,
-            "most": MOST_ATTEMPTS,
+            "most": MAX_ATTEMPTS,
             "offset": _micro(self._clock_offset()),
         }
         with self._mapped():
@@ -207,11 +209,11 @@ class RedisStore:
             connection_pool=pool,
         )
 
-    def _rows(self, found: Sequence[Sequence[bytes]]) -> Sequence[Row]:
+    def _rows(self, found: Sequence[Sequence[bytes]]) -> Sequence[ResearchRun]:
         with self._mapped():
             return [_read(row) for row in found if row[0] not in (b"none", b"budget")]
 
-    def _row(self, found: Sequence[bytes]) -> Row | None:
+    def _row(self, found: Sequence[bytes]) -> ResearchRun | None:
         return next(iter(self._rows([found])), None)
 
     @contextmanager
@@ -330,10 +332,10 @@ def _time(value: bytes | None) -> float | None:
     return None if value is None else int(value) / 1e6
 
 
-def _read(found: Sequence[bytes]) -> Row:
+def _read(found: Sequence[bytes]) -> ResearchRun:
     _, now, research_id, caller, payer, origin, question, status, created, attempts, *rest = found
     holder, due, finished, answer, error, maybe, cost = rest
-    return Row(
+    return ResearchRun(
         research_id=_text(research_id) or "",
         scope=Scope(_text(caller) or "", _text(payer) or "", _text(origin) or ""),
         question=text.question(question),

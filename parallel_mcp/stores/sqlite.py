@@ -18,11 +18,11 @@ from parallel_mcp.models import Answer
 from parallel_mcp.research import (
     INTERRUPTED,
     LEASE_SECONDS,
-    MOST_ATTEMPTS,
-    End,
-    Entry,
-    New,
-    Row,
+    MAX_ATTEMPTS,
+    Admission,
+    NewRun,
+    Outcome,
+    ResearchRun,
     Scope,
     Settlement,
     Spent,
@@ -121,10 +121,10 @@ class SQLiteStore:
         """Close the file, if it was opened. Rows in memory are gone."""
         await anyio.to_thread.run_sync(self._close, limiter=self._limiter)
 
-    async def add_or_join(self, new: New) -> tuple[Row, Entry]:
+    async def add_or_join(self, new: NewRun) -> tuple[ResearchRun, Admission]:
         """See Store."""
 
-        def work(db: sqlite3.Connection, now: float) -> tuple[Row, Entry]:
+        def work(db: sqlite3.Connection, now: float) -> tuple[ResearchRun, Admission]:
             found = _like(db, new, now)
             if found is not None:
                 return found, "joined" if found.status == "working" else "finished"
@@ -135,10 +135,10 @@ class SQLiteStore:
 
         return await self._run(work)
 
-    async def get(self, research_id: str, scope: Scope, waiter: str | None = None) -> Row | None:
+    async def get(self, research_id: str, scope: Scope, waiter: str | None = None) -> ResearchRun | None:
         """See Store."""
 
-        def work(db: sqlite3.Connection, now: float) -> Row | None:
+        def work(db: sqlite3.Connection, now: float) -> ResearchRun | None:
             row = _scoped(db, research_id, scope, now)
             if row is not None and waiter is not None and row.status == "working":
                 _note(db, research_id, waiter, now)
@@ -154,14 +154,16 @@ class SQLiteStore:
 
         await self._run(work)
 
-    async def claim(self, seen: Row, holder: str, price_usd: float, budget_usd: float | None) -> Row | None:
+    async def claim(
+        self, seen: ResearchRun, holder: str, price_usd: float, budget_usd: float | None
+    ) -> ResearchRun | None:
         """See Store."""
 
-        def work(db: sqlite3.Connection, now: float) -> Row | None:
+        def work(db: sqlite3.Connection, now: float) -> ResearchRun | None:
             row = _scoped(db, seen.research_id, seen.scope, now)
             if row is None or not row.lapsed or (row.holder, row.due) != (seen.holder, seen.due):
                 return None
-            if row.attempts >= MOST_ATTEMPTS:
+            if row.attempts >= MAX_ATTEMPTS:
                 db.execute(
                     "UPDATE research SET status = 'failed', key = NULL, holder = NULL, due = NULL, finished_at = ?,"
                     " error = ?, may_be_billed = 1 WHERE id = ?",
@@ -179,10 +181,10 @@ class SQLiteStore:
 
         return await self._run(work)
 
-    async def renew(self, research_id: str, holder: str) -> Row | None:
+    async def renew(self, research_id: str, holder: str) -> ResearchRun | None:
         """See Store."""
 
-        def work(db: sqlite3.Connection, now: float) -> Row | None:
+        def work(db: sqlite3.Connection, now: float) -> ResearchRun | None:
             db.execute(
                 "UPDATE research SET due = ? WHERE id = ? AND holder = ? AND status = 'working'",
                 (now + LEASE_SECONDS, research_id, holder),
@@ -208,10 +210,10 @@ class SQLiteStore:
 
         await self._run(work)
 
-    async def finish(self, research_id: str, holder: str, end: End) -> Row | None:
+    async def finish(self, research_id: str, holder: str, end: Outcome) -> ResearchRun | None:
         """See Store."""
 
-        def work(db: sqlite3.Connection, now: float) -> Row | None:
+        def work(db: sqlite3.Connection, now: float) -> ResearchRun | None:
             # Settled whatever becomes of the row: this request was paid, or not.
             settlement: Settlement = "billed" if end.answer is not None else "maybe" if end.may_be_billed else "unsent"
             back = _settled(db, _charge(db, research_id, holder), settlement)
@@ -227,10 +229,10 @@ class SQLiteStore:
 
         return await self._run(work)
 
-    async def cancel(self, research_id: str, scope: Scope, waiter: str | None = None) -> Row | None:
+    async def cancel(self, research_id: str, scope: Scope, waiter: str | None = None) -> ResearchRun | None:
         """See Store."""
 
-        def work(db: sqlite3.Connection, now: float) -> Row | None:
+        def work(db: sqlite3.Connection, now: float) -> ResearchRun | None:
             row = _scoped(db, research_id, scope, now)
             if row is None or row.status != "working":
                 return row
@@ -247,10 +249,10 @@ class SQLiteStore:
 
         return await self._run(work)
 
-    async def list(self, scope: Scope, before: str | None = None, limit: int = 50) -> Sequence[Row]:
+    async def list(self, scope: Scope, before: str | None = None, limit: int = 50) -> Sequence[ResearchRun]:
         """See Store."""
 
-        def work(db: sqlite3.Connection, now: float) -> Sequence[Row]:
+        def work(db: sqlite3.Connection, now: float) -> Sequence[ResearchRun]:
             rows = db.execute(
                 f"SELECT * FROM research WHERE {_SEEN_BY}"
                 " AND (? IS NULL OR (created_at, id) <"
@@ -422,7 +424,7 @@ def _prepare(db: sqlite3.Connection) -> None:
     db.execute(f"PRAGMA user_version = {VERSION}")
 
 
-def _like(db: sqlite3.Connection, new: New, now: float) -> Row | None:
+def _like(db: sqlite3.Connection, new: NewRun, now: float) -> ResearchRun | None:
     """The row under way for the same question, or one that was completed lately."""
     since = now - new.reuse_seconds if new.reuse_seconds > 0 else float("inf")
     found = db.execute(
@@ -433,7 +435,7 @@ def _like(db: sqlite3.Connection, new: New, now: float) -> Row | None:
     return None if found is None else _read(found, now)
 
 
-def _insert(db: sqlite3.Connection, new: New, now: float) -> None:
+def _insert(db: sqlite3.Connection, new: NewRun, now: float) -> None:
     scope = new.scope
     db.execute(
         "INSERT INTO research (id, caller, payer, origin, key, question, cost_usd, holder, created_at, due, status,"
@@ -452,7 +454,7 @@ def _note(db: sqlite3.Connection, research_id: str, waiter: str, now: float) -> 
         db.execute("INSERT OR REPLACE INTO waiting VALUES (?, ?, ?)", (research_id, waiter, now + LEASE_SECONDS))
 
 
-def _complete(db: sqlite3.Connection, row: Row, answer: Answer, reusable: bool, now: float) -> None:
+def _complete(db: sqlite3.Connection, row: ResearchRun, answer: Answer, reusable: bool, now: float) -> None:
     db.execute(
         "UPDATE research SET status = 'completed', answer = ?, error = NULL, may_be_billed = ?, finished_at = ?,"
         " holder = NULL, due = NULL, key = CASE WHEN ? THEN key END WHERE id = ?",
@@ -460,7 +462,7 @@ def _complete(db: sqlite3.Connection, row: Row, answer: Answer, reusable: bool, 
     )
 
 
-def _fail(db: sqlite3.Connection, row: Row, end: End, now: float) -> None:
+def _fail(db: sqlite3.Connection, row: ResearchRun, end: Outcome, now: float) -> None:
     db.execute(
         "UPDATE research SET status = 'failed', key = NULL, error = ?, may_be_billed = ?, finished_at = ?,"
         " holder = NULL, due = NULL WHERE id = ?",
@@ -468,7 +470,7 @@ def _fail(db: sqlite3.Connection, row: Row, end: End, now: float) -> None:
     )
 
 
-def _take_back(db: sqlite3.Connection, row: Row, back: float) -> None:
+def _take_back(db: sqlite3.Connection, row: ResearchRun, back: float) -> None:
     """A request of this row was not sent after all; `back` is what it would have cost."""
     db.execute(
         "UPDATE research SET attempts = attempts - 1, cost_usd = cost_usd - ?,"
@@ -520,24 +522,24 @@ def _settled(db: sqlite3.Connection, charge: int, settlement: Settlement) -> flo
     return back
 
 
-def _scoped(db: sqlite3.Connection, research_id: str, scope: Scope, now: float) -> Row | None:
+def _scoped(db: sqlite3.Connection, research_id: str, scope: Scope, now: float) -> ResearchRun | None:
     row = _found(db, research_id, now)
     return row if row is not None and row.scope == scope else None
 
 
-def _row(db: sqlite3.Connection, research_id: str, now: float) -> Row:
+def _row(db: sqlite3.Connection, research_id: str, now: float) -> ResearchRun:
     row = _found(db, research_id, now)
     assert row is not None
     return row
 
 
-def _found(db: sqlite3.Connection, research_id: str, now: float) -> Row | None:
+def _found(db: sqlite3.Connection, research_id: str, now: float) -> ResearchRun | None:
     found = db.execute("SELECT * FROM research WHERE id = ?", (research_id,)).fetchone()
     return None if found is None else _read(found, now)
 
 
-def _read(found: sqlite3.Row, now: float) -> Row:
-    return Row(
+def _read(found: sqlite3.Row, now: float) -> ResearchRun:
+    return ResearchRun(
         research_id=found["id"],
         scope=Scope(found["caller"], found["payer"], found["origin"]),
         question=text.question(found["question"]),

@@ -25,7 +25,7 @@ async def places(folder: Path) -> AsyncIterator[tuple[dict[Place, str], RawUpstr
     """A URL for each place, and the server that answers."""
     async with AsyncExitStack() as stack:
         answering = await stack.enter_async_context(raw_upstream(by_question))
-        stranger = await stack.enter_async_context(raw_upstream(by_question, self_made_tls(folder)))
+        failure = await stack.enter_async_context(raw_upstream(by_question, self_made_tls(folder)))
         no_tls = await stack.enter_async_context(_talking(b"220 hello\r\n"))
         mute = await stack.enter_async_context(_talking(b""))
         with socket.socket() as unused:
@@ -35,7 +35,7 @@ async def places(folder: Path) -> AsyncIterator[tuple[dict[Place, str], RawUpstr
                 "answering": answering.url,
                 "refused": f"http://127.0.0.1:{unused.getsockname()[1]}",
                 "unnamed": "http://no-such-host.invalid",
-                "stranger": stranger.url,
+                "stranger": failure.url,
                 "no tls": f"https://127.0.0.1:{no_tls}",
                 "mute tls": f"https://127.0.0.1:{mute}",
             }

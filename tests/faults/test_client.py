@@ -41,7 +41,9 @@ async def _outcome(fault: Fault, url: str, stream: bool, sent: list[str]) -> Ans
         )
         question = Question(text=f"Why? [{fault.name}]", model="base")
         try:
-            return await client.ask(question, KEY, payer="p", told=lambda _: None, sent=lambda: sent.append("request"))
+            return await client.ask(
+                question, KEY, payer="p", on_progress=lambda _: None, sent=lambda: sent.append("request")
+            )
         except UpstreamError as error:
             return error
         finally:

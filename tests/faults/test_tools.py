@@ -120,8 +120,10 @@ def wrong_with(cell: Cell, result: Any) -> str | None:
     if result.is_error or result.structured_content is None:
         return f"an error: {text[:200]}"
     answer = result.structured_content if cell.tool == "web_answer" else result.structured_content["answer"]
-    told = {name for name, sign in (("cut short", CUT_SHORT), ("garbled", GARBLED)) if sign in answer["warnings"]}
-    if told != {outcome} - {"whole"}:
+    on_progress = {
+        name for name, sign in (("cut short", CUT_SHORT), ("garbled", GARBLED)) if sign in answer["warnings"]
+    }
+    if on_progress != {outcome} - {"whole"}:
         return f"warnings {answer['warnings']}"
     return (
         None if outcome != "whole" or answer["content"].startswith((WORDS, "So. ", "xxx")) else answer["content"][:200]

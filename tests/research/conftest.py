@@ -12,21 +12,31 @@ import pytest
 from parallel_mcp.client import ChatClient, Pacing, open_http
 from parallel_mcp.models import Question
 from parallel_mcp.prices import PRICES
-from parallel_mcp.research import Asker, Desk, New, Row, Scope, Store, Terms, join_key, payer_of
+from parallel_mcp.research import (
+    NewRun,
+    Principal,
+    ResearchRun,
+    ResearchService,
+    Scope,
+    ServiceConfig,
+    Store,
+    join_key,
+    payer_of,
+)
 from parallel_mcp.stores.sqlite import SQLiteStore
 from tests.upstream import Upstream
 
 ORIGIN = "https://api.example"
 QUESTION = Question(text="Why?", model="base")
-TERMS = Terms(PRICES, renew_seconds=0.05, look_seconds=0.02)
+TERMS = ServiceConfig(PRICES, renew_seconds=0.05, poll_seconds=0.02)
 LONG = 30.0
 """Seconds that no test waits for: what ends a wait is an event."""
 SOON = 5.0
 """Five times the second within which a request has to be closed and a desk has to be gone."""
 
 
-def asker_of(caller: str = "local", key: str = "k", origin: str = ORIGIN) -> Asker:
-    return Asker(Scope(caller, payer_of(key, origin), origin), key)
+def asker_of(caller: str = "local", key: str = "k", origin: str = ORIGIN) -> Principal:
+    return Principal(Scope(caller, payer_of(key, origin), origin), key)
 
 
 LOCAL = asker_of()
@@ -47,7 +57,7 @@ class Clock:
 
 
 @dataclass
-class Heard:
+class UpstreamHealth:
     """Collects words of progress, and lets a test wait for some."""
 
     words: list[str] = field(default_factory=list)
@@ -64,7 +74,7 @@ class Heard:
                 await self._news.wait()
 
 
-OpenDesk = Callable[..., AbstractAsyncContextManager[Desk]]
+OpenDesk = Callable[..., AbstractAsyncContextManager[ResearchService]]
 
 
 @pytest.fixture
@@ -85,32 +95,32 @@ def open_desk(upstream: Upstream, store: SQLiteStore) -> OpenDesk:
 
     @asynccontextmanager
     async def opening(
-        *, over: Store = store, per_minute: int = 300, prices: dict[str, float] | None = None, **terms: Any
-    ) -> AsyncIterator[Desk]:
+        *, over: Store = store, per_minute: int = 300, prices: dict[str, float] | None = None, **config: Any
+    ) -> AsyncIterator[ResearchService]:
         async with open_http(upstream.url) as http:
             table = prices or PRICES
             client = ChatClient(
                 http, Pacing(per_minute), timeouts=dict.fromkeys(PRICES, 60.0), prices=table, backoff_seconds=0.01
             )
-            async with Desk(client, over, replace(TERMS, prices=table, **terms)).open() as desk:
-                yield desk
+            async with ResearchService(client, over, replace(TERMS, prices=table, **config)).open() as service:
+                yield service
 
     return opening
 
 
 @pytest.fixture
-async def desk(open_desk: OpenDesk) -> AsyncIterator[Desk]:
-    async with open_desk() as desk:
-        yield desk
+async def service(open_desk: OpenDesk) -> AsyncIterator[ResearchService]:
+    async with open_desk() as service:
+        yield service
 
 
 async def left_behind(
-    store: Store, asker: Asker = LOCAL, question: Question = QUESTION, price: float = PRICES["base"]
-) -> Row:
+    store: Store, principal: Principal = LOCAL, question: Question = QUESTION, price: float = PRICES["base"]
+) -> ResearchRun:
     """A row whose process is gone: it was added and sent, and nobody renews its lease."""
-    new = New(
-        scope=asker.scope,
-        key=join_key(asker.scope, question),
+    new = NewRun(
+        scope=principal.scope,
+        key=join_key(principal.scope, question),
         question=question,
         holder="gone",
         price_usd=price,
@@ -123,22 +133,29 @@ async def left_behind(
 
 
 async def asked(
-    desk: Desk, asker: Asker = LOCAL, question: Question = QUESTION, *, seconds: float = LONG, fresh: bool = False
-) -> tuple[Row, bool]:
+    service: ResearchService,
+    principal: Principal = LOCAL,
+    question: Question = QUESTION,
+    *,
+    seconds: float = LONG,
+    fresh: bool = False,
+) -> tuple[ResearchRun, bool]:
     """Ask and wait, as the tool does: the row, and whether this call sent a request."""
     with anyio.fail_after(20):
-        row, entry = await desk.ask(asker, question, fresh=fresh)
-        row, took_over = await desk.wait(asker, row.research_id, seconds, unheard)
+        row, entry = await service.ask(principal, question, fresh=fresh)
+        row, took_over = await service.wait(principal, row.research_id, seconds, unheard)
     return row, entry == "added" or took_over
 
 
-async def resumed(desk: Desk, research_id: str, asker: Asker = LOCAL, seconds: float = LONG) -> tuple[Row, bool]:
+async def resumed(
+    service: ResearchService, research_id: str, principal: Principal = LOCAL, seconds: float = LONG
+) -> tuple[ResearchRun, bool]:
     with anyio.fail_after(20):
-        return await desk.wait(asker, research_id, seconds, unheard)
+        return await service.wait(principal, research_id, seconds, unheard)
 
 
-async def requests_paid(store: Store, asker: Asker = LOCAL) -> int:
-    return sum(day.requests for day in await store.spent(asker.scope))
+async def requests_paid(store: Store, principal: Principal = LOCAL) -> int:
+    return sum(day.requests for day in await store.spent(principal.scope))
 
 
 async def eventually(condition: Callable[[], object]) -> None:

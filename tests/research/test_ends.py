@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from parallel_mcp import errors
 from parallel_mcp.models import Answer, Question
-from parallel_mcp.research import Desk, Terms
+from parallel_mcp.research import ResearchService, ServiceConfig
 from parallel_mcp.stores.sqlite import SQLiteStore
 from tests.research.conftest import (
     LOCAL,
@@ -22,8 +22,8 @@ from tests.research.conftest import (
     QUESTION,
     SOON,
     TERMS,
-    Heard,
     OpenDesk,
+    UpstreamHealth,
     asked,
     eventually,
     requests_paid,
@@ -77,30 +77,30 @@ async def store(file: File) -> AsyncIterator[SQLiteStore]:
 
 
 async def test_who_waits_has_the_answer_though_the_store_cannot_take_it(
-    desk: Desk, upstream: Upstream, file: File
+    service: ResearchService, upstream: Upstream, file: File
 ) -> None:
     gate = upstream.hold()
-    row, _ = await desk.ask(LOCAL, QUESTION)
+    row, _ = await service.ask(LOCAL, QUESTION)
     await upstream.requests(1)
     file.take()
     gate.set()
-    found, _ = await resumed(desk, row.research_id)
+    found, _ = await resumed(service, row.research_id)
     assert found.answer is not None
     assert found.answer.content == "An answer to: Why?"
     file.bring()
 
 
 async def test_a_worker_that_holds_an_answer_keeps_trying_to_store_it(
-    desk: Desk, upstream: Upstream, file: File, store: SQLiteStore
+    service: ResearchService, upstream: Upstream, file: File, store: SQLiteStore
 ) -> None:
     gate = upstream.hold()
-    row, _ = await desk.ask(LOCAL, QUESTION)
+    row, _ = await service.ask(LOCAL, QUESTION)
     await upstream.requests(1)
     file.take()
     gate.set()
-    await resumed(desk, row.research_id)
+    await resumed(service, row.research_id)
     file.bring()
-    await eventually(lambda: not desk._flights)
+    await eventually(lambda: not service._flights)
     kept = await store.get(row.research_id, LOCAL.scope)
     assert kept is not None
     assert (kept.status, kept.attempts) == ("completed", 1)
@@ -110,12 +110,12 @@ async def test_at_shutdown_there_is_one_more_attempt_to_store_an_answer(
     open_desk: OpenDesk, upstream: Upstream, file: File, store: SQLiteStore
 ) -> None:
     gate = upstream.hold()
-    async with open_desk() as desk:
-        row, _ = await desk.ask(LOCAL, QUESTION)
+    async with open_desk() as service:
+        row, _ = await service.ask(LOCAL, QUESTION)
         await upstream.requests(1)
         file.take()
         gate.set()
-        await resumed(desk, row.research_id)
+        await resumed(service, row.research_id)
         file.bring()
     kept = await store.get(row.research_id, LOCAL.scope)
     assert kept is not None
@@ -123,25 +123,25 @@ async def test_at_shutdown_there_is_one_more_attempt_to_store_an_answer(
 
 
 async def test_a_wait_comes_to_its_end_though_the_store_fails_meanwhile(
-    desk: Desk, upstream: Upstream, file: File
+    service: ResearchService, upstream: Upstream, file: File
 ) -> None:
     gate = upstream.hold()
-    row, _ = await desk.ask(LOCAL, QUESTION)
+    row, _ = await service.ask(LOCAL, QUESTION)
     await upstream.requests(1)
     file.take()
-    found, _ = await resumed(desk, row.research_id, seconds=0.2)
+    found, _ = await resumed(service, row.research_id, seconds=0.2)
     assert found.status == "working"
     file.bring()
     gate.set()
-    found, _ = await resumed(desk, row.research_id)
+    found, _ = await resumed(service, row.research_id)
     assert (found.status, found.attempts) == ("completed", 1)
 
 
 async def test_without_the_store_nobody_elses_work_is_shown(
-    desk: Desk, upstream: Upstream, file: File, open_desk: OpenDesk
+    service: ResearchService, upstream: Upstream, file: File, open_desk: OpenDesk
 ) -> None:
     upstream.hold()
-    row, _ = await desk.ask(LOCAL, QUESTION)
+    row, _ = await service.ask(LOCAL, QUESTION)
     async with open_desk() as other:
         file.take()
         with pytest.raises(errors.StoreFailed):
@@ -149,28 +149,30 @@ async def test_without_the_store_nobody_elses_work_is_shown(
         file.bring()
 
 
-async def test_a_request_that_failed_after_it_was_sent_is_not_sent_again(desk: Desk, upstream: Upstream) -> None:
+async def test_a_request_that_failed_after_it_was_sent_is_not_sent_again(
+    service: ResearchService, upstream: Upstream
+) -> None:
     async def cut(_: Received) -> Response:
         return events(chunk(""))
 
     upstream.reply = cut
-    row, _ = await asked(desk)
+    row, _ = await asked(service)
     assert (row.status, row.may_be_billed) == ("failed", True)
     assert row.error is not None
     assert "may have been billed" in row.error
-    again, sent = await resumed(desk, row.research_id)
+    again, sent = await resumed(service, row.research_id)
     assert (again.error, sent) == (row.error, False)
     assert len(upstream.received) == 1
 
 
 async def test_a_failed_research_is_seen_in_history_with_its_error(
-    desk: Desk, upstream: Upstream, store: SQLiteStore
+    service: ResearchService, upstream: Upstream, store: SQLiteStore
 ) -> None:
     async def refuse(_: Received) -> Response:
         return Response("{}", status_code=401)
 
     upstream.reply = refuse
-    row, _ = await asked(desk)
+    row, _ = await asked(service)
     assert row.error is not None
     assert "refused the API key" in row.error
     assert [(listed.status, listed.error) for listed in await store.list(LOCAL.scope)] == [("failed", row.error)]
@@ -186,12 +188,12 @@ class Stumbles:
 async def test_a_mistake_of_ours_fails_one_research_and_neither_the_desk_nor_the_log_gives_anything_away(
     store: SQLiteStore, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with Desk(Stumbles(), store, Terms(TERMS.prices)).open() as desk:
-        row, _ = await asked(desk)
+    async with ResearchService(Stumbles(), store, ServiceConfig(TERMS.prices)).open() as service:
+        row, _ = await asked(service)
         assert row.status == "failed"
         with pytest.raises(errors.AnswerUnreadable):
-            await desk.answer(LOCAL, SPEED, unheard)
-        assert (await asked(desk, fresh=True))[0].status == "failed"
+            await service.answer(LOCAL, SPEED, unheard)
+        assert (await asked(service, fresh=True))[0].status == "failed"
     assert "ValueError" in caplog.text
     assert "Why?" not in caplog.text
 
@@ -201,8 +203,8 @@ async def test_a_desk_that_closes_gives_its_leases_back(
 ) -> None:
     upstream.hold()
     with anyio.fail_after(SOON):
-        async with open_desk() as desk:
-            row, _ = await desk.ask(LOCAL, QUESTION)
+        async with open_desk() as service:
+            row, _ = await service.ask(LOCAL, QUESTION)
             await upstream.requests(1)
     kept = await store.get(row.research_id, LOCAL.scope)
     assert kept is not None
@@ -213,12 +215,12 @@ async def test_a_desk_that_closes_gives_its_leases_back(
 async def test_what_was_not_sent_when_the_desk_closes_costs_nothing(
     open_desk: OpenDesk, upstream: Upstream, store: SQLiteStore
 ) -> None:
-    async with open_desk(per_minute=1) as desk:
-        await asked(desk)
-        held_back = Heard()
-        row, _ = await desk.ask(LOCAL, Question(text="And then?", model="base"))
+    async with open_desk(per_minute=1) as service:
+        await asked(service)
+        held_back = UpstreamHealth()
+        row, _ = await service.ask(LOCAL, Question(text="And then?", model="base"))
         async with anyio.create_task_group() as group:
-            group.start_soon(desk.wait, LOCAL, row.research_id, LONG, held_back)
+            group.start_soon(service.wait, LOCAL, row.research_id, LONG, held_back)
             await held_back.until(lambda words: bool(words))
             group.cancel_scope.cancel()
     kept = await store.get(row.research_id, LOCAL.scope)
@@ -232,29 +234,29 @@ async def test_a_store_that_another_program_holds_does_not_hold_the_desk_at_its_
 ) -> None:
     gate = upstream.hold()
     storing = Question(text="What is being stored?", model="base")
-    async with open_desk() as desk:
-        await desk.ask(LOCAL, storing)
-        await desk.ask(LOCAL, QUESTION)
+    async with open_desk() as service:
+        await service.ask(LOCAL, storing)
+        await service.ask(LOCAL, QUESTION)
         await upstream.requests(2)
         with file.held():
             gate.set()
             gate = upstream.hold()
-            await eventually(lambda: any(flight.end for flight in desk._flights.values()))
-            flights = list(desk._flights.values())
+            await eventually(lambda: any(in_flight.end for in_flight in service._flights.values()))
+            flights = list(service._flights.values())
             with anyio.CancelScope(deadline=anyio.current_time() + SOON, shield=True) as scope:
-                desk._close()
-                for flight in flights:
-                    await flight.ended.wait()
+                service._close()
+                for in_flight in flights:
+                    await in_flight.ended.wait()
             assert not scope.cancelled_caught
 
 
 async def test_a_desk_that_has_closed_sends_nothing_more(open_desk: OpenDesk, upstream: Upstream) -> None:
-    async with open_desk() as desk:
+    async with open_desk() as service:
         pass
     with pytest.raises(errors.NotReady, match="shutting down"):
-        await desk.ask(LOCAL, QUESTION)
+        await service.ask(LOCAL, QUESTION)
     with pytest.raises(errors.NotReady, match="shutting down"):
-        await desk.answer(LOCAL, SPEED, unheard)
+        await service.answer(LOCAL, SPEED, unheard)
     assert upstream.received == []
 
 
@@ -262,23 +264,23 @@ async def test_a_desk_that_closes_takes_nothing_over(
     open_desk: OpenDesk, upstream: Upstream, store: SQLiteStore
 ) -> None:
     upstream.hold()
-    async with open_desk() as desk:
-        row, _ = await desk.ask(LOCAL, QUESTION)
+    async with open_desk() as service:
+        row, _ = await service.ask(LOCAL, QUESTION)
         await upstream.requests(1)
-    found, sent = await desk.wait(LOCAL, row.research_id, 0, unheard)
+    found, sent = await service.wait(LOCAL, row.research_id, 0, unheard)
     assert (found.status, found.holder, found.attempts, sent) == ("working", None, 1, False)
     assert len(upstream.received) == 1
 
 
 async def test_a_web_answer_goes_out_though_the_store_cannot_be_opened(
-    desk: Desk, upstream: Upstream, file: File, caplog: pytest.LogCaptureFixture
+    service: ResearchService, upstream: Upstream, file: File, caplog: pytest.LogCaptureFixture
 ) -> None:
     os.mkdir(file.path)
-    answer = await desk.answer(LOCAL, SPEED, unheard)
+    answer = await service.answer(LOCAL, SPEED, unheard)
     assert answer.content == "An answer to: Why?"
     assert "without a line in the ledger" in caplog.text
     with pytest.raises(errors.StoreFailed, match="cannot be opened"):
-        await desk.ask(LOCAL, QUESTION)
+        await service.ask(LOCAL, QUESTION)
     caplog.set_level(logging.CRITICAL)
 
 
@@ -286,7 +288,7 @@ async def test_with_a_budget_set_and_the_store_gone_a_web_answer_is_refused_by_n
     open_desk: OpenDesk, upstream: Upstream, file: File
 ) -> None:
     os.mkdir(file.path)
-    async with open_desk(budget_usd=1.0) as desk:
+    async with open_desk(budget_usd=1.0) as service:
         with pytest.raises(errors.StoreFailed, match="a daily budget is set"):
-            await desk.answer(LOCAL, SPEED, unheard)
+            await service.answer(LOCAL, SPEED, unheard)
     assert upstream.received == []

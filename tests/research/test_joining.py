@@ -6,17 +6,17 @@ import anyio
 import pytest
 from starlette.responses import Response
 
-from parallel_mcp import errors, research
+from parallel_mcp import errors
 from parallel_mcp.models import Answer, Question
-from parallel_mcp.research import Desk, Row, join_key
+from parallel_mcp.research import ResearchRun, ResearchService, join_key
 from parallel_mcp.stores.sqlite import SQLiteStore
 from tests.research.conftest import (
     LOCAL,
     LONG,
     QUESTION,
     Clock,
-    Heard,
     OpenDesk,
+    UpstreamHealth,
     asked,
     asker_of,
     requests_paid,
@@ -41,12 +41,12 @@ OTHER_QUESTIONS = {
 }
 
 
-async def test_the_same_question_in_flight_joins_the_row(desk: Desk, upstream: Upstream) -> None:
+async def test_the_same_question_in_flight_joins_the_row(service: ResearchService, upstream: Upstream) -> None:
     gate = upstream.hold()
-    found: list[tuple[Row, bool]] = []
+    found: list[tuple[ResearchRun, bool]] = []
     async with anyio.create_task_group() as group:
         for _ in range(10):
-            group.start_soon(lambda: _add(found, desk))
+            group.start_soon(lambda: _add(found, service))
         await upstream.requests(1)
         gate.set()
     assert len({row.research_id for row, _ in found}) == 1
@@ -54,27 +54,27 @@ async def test_the_same_question_in_flight_joins_the_row(desk: Desk, upstream: U
     assert len(upstream.received) == 1
 
 
-async def _add(found: list[tuple[Row, bool]], desk: Desk) -> None:
-    found.append(await asked(desk))
+async def _add(found: list[tuple[ResearchRun, bool]], service: ResearchService) -> None:
+    found.append(await asked(service))
 
 
 async def test_it_joins_in_flight_even_where_reuse_is_off_and_fresh_is_asked_for(
     open_desk: OpenDesk, upstream: Upstream
 ) -> None:
     upstream.hold()
-    async with open_desk(reuse_seconds=0) as desk:
-        first, _ = await desk.ask(LOCAL, QUESTION)
-        second, entry = await desk.ask(LOCAL, QUESTION, fresh=True)
+    async with open_desk(reuse_seconds=0) as service:
+        first, _ = await service.ask(LOCAL, QUESTION)
+        second, entry = await service.ask(LOCAL, QUESTION, fresh=True)
     assert (second.research_id, entry) == (first.research_id, "joined")
 
 
 async def test_a_question_joins_across_processes(
-    desk: Desk, open_desk: OpenDesk, upstream: Upstream, store: SQLiteStore
+    service: ResearchService, open_desk: OpenDesk, upstream: Upstream, store: SQLiteStore
 ) -> None:
     gate = upstream.hold()
     async with open_desk() as other, anyio.create_task_group() as group:
-        first, _ = await desk.ask(LOCAL, QUESTION)
-        found: list[tuple[Row, bool]] = []
+        first, _ = await service.ask(LOCAL, QUESTION)
+        found: list[tuple[ResearchRun, bool]] = []
         group.start_soon(_add, found, other)
         await upstream.requests(1)
         gate.set()
@@ -84,10 +84,12 @@ async def test_a_question_joins_across_processes(
     assert await requests_paid(store) == 1
 
 
-async def test_a_finished_row_is_given_back_within_reuse_seconds(desk: Desk, upstream: Upstream, clock: Clock) -> None:
-    first, sent = await asked(desk)
+async def test_a_finished_row_is_given_back_within_reuse_seconds(
+    service: ResearchService, upstream: Upstream, clock: Clock
+) -> None:
+    first, sent = await asked(service)
     clock.ahead += 599
-    second, sent_again = await asked(desk)
+    second, sent_again = await asked(service)
     assert (sent, sent_again) == (True, False)
     assert second.research_id == first.research_id
     assert second.answer == first.answer
@@ -95,60 +97,60 @@ async def test_a_finished_row_is_given_back_within_reuse_seconds(desk: Desk, ups
 
 
 async def test_a_finished_row_is_not_given_back_after_reuse_seconds(
-    desk: Desk, upstream: Upstream, clock: Clock
+    service: ResearchService, upstream: Upstream, clock: Clock
 ) -> None:
-    first, _ = await asked(desk)
+    first, _ = await asked(service)
     clock.ahead += 601
-    second, sent = await asked(desk)
+    second, sent = await asked(service)
     assert sent
     assert second.research_id != first.research_id
     assert len(upstream.received) == 2
 
 
 async def test_reuse_can_be_turned_off(open_desk: OpenDesk, upstream: Upstream) -> None:
-    async with open_desk(reuse_seconds=0) as desk:
-        await asked(desk)
-        _, sent = await asked(desk)
+    async with open_desk(reuse_seconds=0) as service:
+        await asked(service)
+        _, sent = await asked(service)
     assert sent
     assert len(upstream.received) == 2
 
 
-async def test_fresh_skips_a_finished_answer(desk: Desk, upstream: Upstream) -> None:
-    first, _ = await asked(desk)
-    second, sent = await asked(desk, fresh=True)
+async def test_fresh_skips_a_finished_answer(service: ResearchService, upstream: Upstream) -> None:
+    first, _ = await asked(service)
+    second, sent = await asked(service, fresh=True)
     assert sent
     assert second.research_id != first.research_id
 
 
-async def test_an_answer_that_may_be_cut_short_is_not_reused(desk: Desk, upstream: Upstream) -> None:
+async def test_an_answer_that_may_be_cut_short_is_not_reused(service: ResearchService, upstream: Upstream) -> None:
     async def cut(_: Received) -> Response:
         return events(chunk("Half an ans"))
 
     upstream.reply = cut
-    first, _ = await asked(desk)
+    first, _ = await asked(service)
     assert first.answer is not None
     assert first.answer.content == "Half an ans"
-    _, sent = await asked(desk)
+    _, sent = await asked(service)
     assert sent
 
 
-async def test_failed_rows_are_never_reused(desk: Desk, upstream: Upstream) -> None:
+async def test_failed_rows_are_never_reused(service: ResearchService, upstream: Upstream) -> None:
     async def refuse(_: Received) -> Response:
         return Response("{}", status_code=422)
 
     upstream.reply = refuse
-    failed, _ = await asked(desk)
+    failed, _ = await asked(service)
     upstream.reply = None
-    answered, sent = await asked(desk)
+    answered, sent = await asked(service)
     assert (failed.status, answered.status, sent) == ("failed", "completed", True)
     assert answered.research_id != failed.research_id
 
 
-async def test_cancelled_rows_are_never_reused(desk: Desk, upstream: Upstream) -> None:
+async def test_cancelled_rows_are_never_reused(service: ResearchService, upstream: Upstream) -> None:
     upstream.hold()
-    row, _ = await desk.ask(LOCAL, QUESTION)
-    await desk.cancel(LOCAL, row.research_id)
-    again, entry = await desk.ask(LOCAL, QUESTION)
+    row, _ = await service.ask(LOCAL, QUESTION)
+    await service.cancel(LOCAL, row.research_id)
+    again, entry = await service.ask(LOCAL, QUESTION)
     assert entry == "added"
     assert again.research_id != row.research_id
 
@@ -160,7 +162,7 @@ async def test_the_key_holds_every_part_of_the_question(what: str) -> None:
 
 async def test_the_key_holds_the_prompt_version(monkeypatch: pytest.MonkeyPatch) -> None:
     before = join_key(LOCAL.scope, QUESTION)
-    monkeypatch.setattr(research, "PROMPT_VERSION", -1)
+    monkeypatch.setattr("parallel_mcp.research.records.PROMPT_VERSION", -1)
     assert join_key(LOCAL.scope, QUESTION) != before
 
 
@@ -173,46 +175,50 @@ async def test_the_order_in_which_a_schema_is_written_makes_no_other_question() 
 
 
 @pytest.mark.parametrize("whose", STRANGERS)
-async def test_another_scope_never_joins_or_reads_the_row(desk: Desk, upstream: Upstream, whose: str) -> None:
-    stranger = STRANGERS[whose]
-    row, _ = await asked(desk)
+async def test_another_scope_never_joins_or_reads_the_row(
+    service: ResearchService, upstream: Upstream, whose: str
+) -> None:
+    failure = STRANGERS[whose]
+    row, _ = await asked(service)
     with pytest.raises(errors.UnknownResearch):
-        await resumed(desk, row.research_id, stranger)
+        await resumed(service, row.research_id, failure)
     with pytest.raises(errors.UnknownResearch):
-        await desk.cancel(stranger, row.research_id)
-    assert await desk.store.list(stranger.scope) == []
-    own, sent = await asked(desk, stranger)
+        await service.cancel(failure, row.research_id)
+    assert await service.store.list(failure.scope) == []
+    own, sent = await asked(service, failure)
     assert sent
     assert own.research_id != row.research_id
 
 
 @pytest.mark.parametrize("whose", STRANGERS)
-async def test_another_scope_never_joins_a_row_in_flight(desk: Desk, upstream: Upstream, whose: str) -> None:
+async def test_another_scope_never_joins_a_row_in_flight(
+    service: ResearchService, upstream: Upstream, whose: str
+) -> None:
     upstream.hold()
-    row, _ = await desk.ask(LOCAL, QUESTION)
-    other, entry = await desk.ask(STRANGERS[whose], QUESTION)
+    row, _ = await service.ask(LOCAL, QUESTION)
+    other, entry = await service.ask(STRANGERS[whose], QUESTION)
     assert entry == "added"
     assert other.research_id != row.research_id
     await upstream.requests(2)
 
 
-async def test_a_question_goes_out_with_the_key_of_its_own_payer(desk: Desk, upstream: Upstream) -> None:
-    await asked(desk, asker_of(key="one"))
-    await asked(desk, asker_of(key="two"))
+async def test_a_question_goes_out_with_the_key_of_its_own_payer(service: ResearchService, upstream: Upstream) -> None:
+    await asked(service, asker_of(key="one"))
+    await asked(service, asker_of(key="two"))
     assert [request.headers["authorization"] for request in upstream.received] == ["Bearer one", "Bearer two"]
 
 
-async def test_keys_are_never_stored_or_shown(desk: Desk, store: SQLiteStore) -> None:
-    asker = asker_of(key="very-secret")
-    row, _ = await asked(desk, asker)
+async def test_keys_are_never_stored_or_shown(service: ResearchService, store: SQLiteStore) -> None:
+    principal = asker_of(key="very-secret")
+    row, _ = await asked(service, principal)
     stored = "\n".join(store._connection.iterdump())  # type: ignore[union-attr]
     assert row.research_id in stored
     assert "very-secret" not in stored
-    assert "very-secret" not in repr((asker, row))
+    assert "very-secret" not in repr((principal, row))
 
 
 async def test_progress_reaches_all_who_joined_and_late_comers_get_the_words_so_far(
-    desk: Desk, upstream: Upstream
+    service: ResearchService, upstream: Upstream
 ) -> None:
     more = anyio.Event()
 
@@ -227,12 +233,12 @@ async def test_progress_reaches_all_who_joined_and_late_comers_get_the_words_so_
         return response
 
     upstream.reply = slowly
-    early, late = Heard(), Heard()
-    row, _ = await desk.ask(LOCAL, QUESTION)
+    early, late = UpstreamHealth(), UpstreamHealth()
+    row, _ = await service.ask(LOCAL, QUESTION)
     async with anyio.create_task_group() as group:
-        group.start_soon(desk.wait, LOCAL, row.research_id, LONG, early)
+        group.start_soon(service.wait, LOCAL, row.research_id, LONG, early)
         await early.until(lambda words: "One two" in words)
-        group.start_soon(desk.wait, LOCAL, row.research_id, LONG, late)
+        group.start_soon(service.wait, LOCAL, row.research_id, LONG, late)
         await late.until(lambda words: words == ["One two"])
         more.set()
 
@@ -241,13 +247,13 @@ SPEED = Question(text="Why?", model="speed")
 
 
 async def test_a_web_answer_joins_in_flight_within_one_process(
-    desk: Desk, upstream: Upstream, store: SQLiteStore
+    service: ResearchService, upstream: Upstream, store: SQLiteStore
 ) -> None:
     gate = upstream.hold()
     answers: list[Answer] = []
 
     async def call() -> None:
-        answers.append(await desk.answer(LOCAL, SPEED, unheard))
+        answers.append(await service.answer(LOCAL, SPEED, unheard))
 
     with anyio.fail_after(20):
         async with anyio.create_task_group() as group:
@@ -266,27 +272,27 @@ def replace_reused(answer: Answer) -> str:
 
 
 async def test_a_web_answer_keeps_no_row_and_is_not_given_again(
-    desk: Desk, upstream: Upstream, store: SQLiteStore
+    service: ResearchService, upstream: Upstream, store: SQLiteStore
 ) -> None:
     for _ in range(2):
-        answer = await desk.answer(LOCAL, SPEED, unheard)
+        answer = await service.answer(LOCAL, SPEED, unheard)
         assert not answer.reused
     assert await store.list(LOCAL.scope) == []
     assert len(upstream.received) == 2
 
 
 @pytest.mark.parametrize("whose", STRANGERS)
-async def test_another_scope_never_joins_a_web_answer(desk: Desk, upstream: Upstream, whose: str) -> None:
+async def test_another_scope_never_joins_a_web_answer(service: ResearchService, upstream: Upstream, whose: str) -> None:
     gate = upstream.hold()
     with anyio.fail_after(20):
         async with anyio.create_task_group() as group:
-            group.start_soon(desk.answer, LOCAL, SPEED, unheard)
-            group.start_soon(desk.answer, STRANGERS[whose], SPEED, unheard)
+            group.start_soon(service.answer, LOCAL, SPEED, unheard)
+            group.start_soon(service.answer, STRANGERS[whose], SPEED, unheard)
             await upstream.requests(2)
             gate.set()
 
 
-async def test_all_who_joined_a_web_answer_are_told_why_it_failed(desk: Desk, upstream: Upstream) -> None:
+async def test_all_who_joined_a_web_answer_are_told_why_it_failed(service: ResearchService, upstream: Upstream) -> None:
     gate = upstream.hold()
 
     async def refuse(_: Received) -> Response:
@@ -297,7 +303,7 @@ async def test_all_who_joined_a_web_answer_are_told_why_it_failed(desk: Desk, up
 
     async def call() -> None:
         try:
-            await desk.answer(LOCAL, SPEED, unheard)
+            await service.answer(LOCAL, SPEED, unheard)
         except errors.KeyRefused as error:
             said.append(str(error))
 
@@ -312,10 +318,10 @@ async def test_all_who_joined_a_web_answer_are_told_why_it_failed(desk: Desk, up
 
 
 async def test_the_result_is_the_same_whichever_way_it_was_reached(
-    desk: Desk, open_desk: OpenDesk, upstream: Upstream
+    service: ResearchService, open_desk: OpenDesk, upstream: Upstream
 ) -> None:
-    by_asking, _ = await asked(desk)
-    by_id, _ = await resumed(desk, by_asking.research_id)
+    by_asking, _ = await asked(service)
+    by_id, _ = await resumed(service, by_asking.research_id)
     async with open_desk() as other:
         elsewhere, _ = await asked(other)
     for row in (by_id, elsewhere):

@@ -7,9 +7,19 @@ from starlette.responses import Response
 from parallel_mcp import errors
 from parallel_mcp.models import ChatModel, Question
 from parallel_mcp.prices import FREE, PRICES
-from parallel_mcp.research import Desk
+from parallel_mcp.research import ResearchService
 from parallel_mcp.stores.sqlite import SQLiteStore
-from tests.research.conftest import LOCAL, QUESTION, Clock, Heard, OpenDesk, asked, asker_of, requests_paid, unheard
+from tests.research.conftest import (
+    LOCAL,
+    QUESTION,
+    Clock,
+    OpenDesk,
+    UpstreamHealth,
+    asked,
+    asker_of,
+    requests_paid,
+    unheard,
+)
 from tests.upstream import Received, Upstream
 
 pytestmark = pytest.mark.anyio
@@ -17,92 +27,96 @@ pytestmark = pytest.mark.anyio
 SPEED = Question(text="Why?", model="speed")
 
 
-async def test_each_paid_call_of_either_tool_is_one_line(desk: Desk, store: SQLiteStore, upstream: Upstream) -> None:
+async def test_each_paid_call_of_either_tool_is_one_line(
+    service: ResearchService, store: SQLiteStore, upstream: Upstream
+) -> None:
     models: tuple[ChatModel, ...] = ("lite", "base", "core")
     for model in models:
-        row, _ = await asked(desk, question=Question(text="Why?", model=model))
+        row, _ = await asked(service, question=Question(text="Why?", model=model))
         assert row.cost_usd == PRICES[model]
-    await desk.answer(LOCAL, SPEED, unheard)
+    await service.answer(LOCAL, SPEED, unheard)
     spent = {day.model: (day.requests, day.usd, day.maybe_usd) for day in await store.spent(LOCAL.scope)}
     assert spent == {model: (1, price, 0.0) for model, price in PRICES.items()}
 
 
 @pytest.mark.parametrize("status", [401, 402, 403, 422])
-async def test_what_was_refused_is_not_counted(desk: Desk, store: SQLiteStore, upstream: Upstream, status: int) -> None:
+async def test_what_was_refused_is_not_counted(
+    service: ResearchService, store: SQLiteStore, upstream: Upstream, status: int
+) -> None:
     async def refuse(_: Received) -> Response:
         return Response("{}", status_code=status)
 
     upstream.reply = refuse
-    row, _ = await asked(desk)
+    row, _ = await asked(service)
     assert (row.status, row.cost_usd, row.may_be_billed) == ("failed", 0.0, False)
     with pytest.raises(errors.UpstreamError):
-        await desk.answer(LOCAL, SPEED, unheard)
+        await service.answer(LOCAL, SPEED, unheard)
     assert await requests_paid(store) == 0
 
 
 async def test_the_budget_refuses_either_tool_before_anything_is_sent(
     open_desk: OpenDesk, upstream: Upstream, store: SQLiteStore
 ) -> None:
-    async with open_desk(budget_usd=0.012) as desk:
-        await asked(desk)
+    async with open_desk(budget_usd=0.012) as service:
+        await asked(service)
         with pytest.raises(errors.BudgetReached, match="PARALLEL_MCP_DAILY_BUDGET_USD"):
-            await desk.ask(LOCAL, Question(text="And then?", model="base"))
+            await service.ask(LOCAL, Question(text="And then?", model="base"))
         with pytest.raises(errors.BudgetReached, match="PARALLEL_MCP_DAILY_BUDGET_USD"):
-            await desk.answer(LOCAL, SPEED, unheard)
+            await service.answer(LOCAL, SPEED, unheard)
     assert len(upstream.received) == 1
     assert len(await store.list(LOCAL.scope)) == 1
 
 
 async def test_the_budget_counts_what_is_still_under_way(open_desk: OpenDesk, upstream: Upstream) -> None:
     upstream.hold()
-    async with open_desk(budget_usd=0.012) as desk:
-        await desk.ask(LOCAL, QUESTION)
+    async with open_desk(budget_usd=0.012) as service:
+        await service.ask(LOCAL, QUESTION)
         with pytest.raises(errors.BudgetReached):
-            await desk.ask(LOCAL, Question(text="And then?", model="base"))
+            await service.ask(LOCAL, Question(text="And then?", model="base"))
 
 
 async def test_joining_and_reuse_pass_the_budget_for_they_cost_nothing(open_desk: OpenDesk, upstream: Upstream) -> None:
-    async with open_desk(budget_usd=0.012) as desk:
-        await asked(desk)
-        _, sent = await asked(desk)
+    async with open_desk(budget_usd=0.012) as service:
+        await asked(service)
+        _, sent = await asked(service)
     assert not sent
 
 
 async def test_the_budget_is_one_for_all_callers_of_a_payer_and_another_payer_has_their_own(
     open_desk: OpenDesk, upstream: Upstream
 ) -> None:
-    async with open_desk(budget_usd=0.012) as desk:
-        await asked(desk)
+    async with open_desk(budget_usd=0.012) as service:
+        await asked(service)
         with pytest.raises(errors.BudgetReached):
-            await asked(desk, asker_of(caller="another"))
-        await asked(desk, asker_of(key="another key"))
+            await asked(service, asker_of(caller="another"))
+        await asked(service, asker_of(key="another key"))
 
 
 async def test_the_budget_begins_anew_with_the_utc_day(open_desk: OpenDesk, upstream: Upstream, clock: Clock) -> None:
-    async with open_desk(budget_usd=0.012) as desk:
-        await asked(desk)
+    async with open_desk(budget_usd=0.012) as service:
+        await asked(service)
         clock.ahead += 86_400
-        _, sent = await asked(desk)
+        _, sent = await asked(service)
     assert sent
 
 
 async def test_the_sandbox_costs_nothing_and_is_not_counted(
     open_desk: OpenDesk, upstream: Upstream, store: SQLiteStore
 ) -> None:
-    async with open_desk(prices=dict(FREE), budget_usd=0.000_001) as desk:
-        row, _ = await asked(desk)
-        answer = await desk.answer(LOCAL, SPEED, unheard)
+    async with open_desk(prices=dict(FREE), budget_usd=0.000_001) as service:
+        row, _ = await asked(service)
+        answer = await service.answer(LOCAL, SPEED, unheard)
     assert (row.cost_usd, answer.cost_usd) == (0.0, 0.0)
     assert await store.spent(LOCAL.scope) == []
 
 
 async def test_pacing_counts_against_the_wait_and_is_shown_as_progress(open_desk: OpenDesk, upstream: Upstream) -> None:
-    heard = Heard()
-    async with open_desk(per_minute=1) as desk:
-        await asked(desk)
-        row, _ = await desk.ask(LOCAL, Question(text="And then?", model="base"))
+    heard = UpstreamHealth()
+    async with open_desk(per_minute=1) as service:
+        await asked(service)
+        row, _ = await service.ask(LOCAL, Question(text="And then?", model="base"))
         with anyio.fail_after(10):
-            row, _ = await desk.wait(LOCAL, row.research_id, 0.3, heard)
+            row, _ = await service.wait(LOCAL, row.research_id, 0.3, heard)
         assert row.status == "working"
     assert any("1 requests a minute" in words for words in heard.words)
     assert len(upstream.received) == 1
@@ -111,17 +125,17 @@ async def test_pacing_counts_against_the_wait_and_is_shown_as_progress(open_desk
 async def test_a_web_answer_refuses_by_name_to_wait_long_for_pacing(
     open_desk: OpenDesk, upstream: Upstream, store: SQLiteStore
 ) -> None:
-    async with open_desk(per_minute=1) as desk:
-        await desk.answer(LOCAL, SPEED, unheard)
+    async with open_desk(per_minute=1) as service:
+        await service.answer(LOCAL, SPEED, unheard)
         with anyio.fail_after(10), pytest.raises(errors.PacingFull, match="PARALLEL_MCP_REQUESTS_PER_MINUTE"):
-            await desk.answer(LOCAL, SPEED, unheard)
+            await service.answer(LOCAL, SPEED, unheard)
     assert len(upstream.received) == 1
     assert await requests_paid(store) == 1
 
 
 async def test_pacing_is_per_payer(open_desk: OpenDesk, upstream: Upstream) -> None:
-    async with open_desk(per_minute=1) as desk:
-        await desk.answer(LOCAL, SPEED, unheard)
-        await desk.answer(asker_of(key="another key"), SPEED, unheard)
+    async with open_desk(per_minute=1) as service:
+        await service.answer(LOCAL, SPEED, unheard)
+        await service.answer(asker_of(key="another key"), SPEED, unheard)
         with pytest.raises(errors.PacingFull):
-            await desk.answer(asker_of(caller="another"), SPEED, unheard)
+            await service.answer(asker_of(caller="another"), SPEED, unheard)

@@ -6,15 +6,15 @@ import pytest
 
 from parallel_mcp.models import Question
 from parallel_mcp.prices import PRICES
-from parallel_mcp.research import Desk
+from parallel_mcp.research import ResearchService
 from parallel_mcp.stores.sqlite import SQLiteStore
 from tests.research.conftest import (
     LOCAL,
     LONG,
     QUESTION,
     SOON,
-    Heard,
     OpenDesk,
+    UpstreamHealth,
     asked,
     eventually,
     requests_paid,
@@ -38,97 +38,97 @@ def _noted(store: SQLiteStore) -> int:
     return int(store._connection.execute("SELECT count(*) FROM waiting").fetchone()[0])
 
 
-async def test_a_call_that_its_host_cancels_only_lets_go(desk: Desk, upstream: Upstream) -> None:
+async def test_a_call_that_its_host_cancels_only_lets_go(service: ResearchService, upstream: Upstream) -> None:
     gate = upstream.hold()
-    row, _ = await desk.ask(LOCAL, QUESTION)
+    row, _ = await service.ask(LOCAL, QUESTION)
     async with anyio.create_task_group() as group:
-        group.start_soon(desk.wait, LOCAL, row.research_id, LONG, unheard)
+        group.start_soon(service.wait, LOCAL, row.research_id, LONG, unheard)
         await upstream.requests(1)
         group.cancel_scope.cancel()
     gate.set()
-    found, sent = await resumed(desk, row.research_id)
+    found, sent = await resumed(service, row.research_id)
     assert (found.status, found.attempts, sent) == ("completed", 1, False)
     assert upstream.closed == 0
     assert len(upstream.received) == 1
 
 
 async def test_a_question_that_its_host_cancels_while_it_is_taken_in_is_worked_on(
-    desk: Desk, upstream: Upstream
+    service: ResearchService, upstream: Upstream
 ) -> None:
     with anyio.CancelScope() as scope:
         scope.cancel()
-        await desk.ask(LOCAL, QUESTION)
-    row, sent = await asked(desk)
+        await service.ask(LOCAL, QUESTION)
+    row, sent = await asked(service)
     assert (row.status, sent) == ("completed", False)
     assert len(upstream.received) == 1
 
 
-async def test_a_wait_that_is_over_lets_go(desk: Desk, upstream: Upstream) -> None:
+async def test_a_wait_that_is_over_lets_go(service: ResearchService, upstream: Upstream) -> None:
     gate = upstream.hold()
-    row, sent = await asked(desk, seconds=0.05)
+    row, sent = await asked(service, seconds=0.05)
     assert (row.status, row.attempts, sent) == ("working", 1, True)
     gate.set()
-    row, sent = await resumed(desk, row.research_id)
+    row, sent = await resumed(service, row.research_id)
     assert (row.status, sent) == ("completed", False)
     assert len(upstream.received) == 1
 
 
 async def test_a_cancel_stops_the_research_and_closes_its_request(
-    desk: Desk, upstream: Upstream, store: SQLiteStore
+    service: ResearchService, upstream: Upstream, store: SQLiteStore
 ) -> None:
     upstream.hold()
-    row, _ = await desk.ask(LOCAL, QUESTION)
+    row, _ = await service.ask(LOCAL, QUESTION)
     await upstream.requests(1)
-    stopped = await desk.cancel(LOCAL, row.research_id)
+    stopped = await service.cancel(LOCAL, row.research_id)
     await upstream.until(lambda self: self.closed == 1, SOON)
     assert (stopped.status, stopped.may_be_billed, stopped.cost_usd) == ("cancelled", True, PRICES["base"])
     assert [(day.requests, day.maybe_usd) for day in await store.spent(LOCAL.scope)] == [(1, PRICES["base"])]
 
 
 async def test_a_cancel_does_not_stop_what_another_call_waits_for(
-    desk: Desk, upstream: Upstream, store: SQLiteStore
+    service: ResearchService, upstream: Upstream, store: SQLiteStore
 ) -> None:
     gate = upstream.hold()
-    row, _ = await desk.ask(LOCAL, QUESTION)
+    row, _ = await service.ask(LOCAL, QUESTION)
     async with anyio.create_task_group() as group:
-        group.start_soon(desk.wait, LOCAL, row.research_id, LONG, unheard)
+        group.start_soon(service.wait, LOCAL, row.research_id, LONG, unheard)
         await waiting(store, 1)
-        assert (await desk.cancel(LOCAL, row.research_id)).status == "working"
+        assert (await service.cancel(LOCAL, row.research_id)).status == "working"
         gate.set()
-    found, _ = await resumed(desk, row.research_id)
+    found, _ = await resumed(service, row.research_id)
     assert found.status == "completed"
     assert upstream.closed == 0
 
 
 async def test_a_cancel_does_not_stop_what_a_call_of_another_process_waits_for(
-    desk: Desk, open_desk: OpenDesk, upstream: Upstream, store: SQLiteStore
+    service: ResearchService, open_desk: OpenDesk, upstream: Upstream, store: SQLiteStore
 ) -> None:
     gate = upstream.hold()
-    row, _ = await desk.ask(LOCAL, QUESTION)
+    row, _ = await service.ask(LOCAL, QUESTION)
     async with open_desk() as other, anyio.create_task_group() as group:
         group.start_soon(other.wait, LOCAL, row.research_id, LONG, unheard)
         await waiting(store, 1)
-        assert (await desk.cancel(LOCAL, row.research_id)).status == "working"
+        assert (await service.cancel(LOCAL, row.research_id)).status == "working"
         gate.set()
 
 
-async def test_the_last_one_out_stops_it(desk: Desk, upstream: Upstream, store: SQLiteStore) -> None:
+async def test_the_last_one_out_stops_it(service: ResearchService, upstream: Upstream, store: SQLiteStore) -> None:
     upstream.hold()
-    row, _ = await desk.ask(LOCAL, QUESTION)
+    row, _ = await service.ask(LOCAL, QUESTION)
     async with anyio.create_task_group() as group:
-        group.start_soon(desk.wait, LOCAL, row.research_id, LONG, unheard)
+        group.start_soon(service.wait, LOCAL, row.research_id, LONG, unheard)
         await waiting(store, 1)
-        assert (await desk.cancel(LOCAL, row.research_id)).status == "working"
+        assert (await service.cancel(LOCAL, row.research_id)).status == "working"
         group.cancel_scope.cancel()
-    assert (await desk.cancel(LOCAL, row.research_id)).status == "cancelled"
+    assert (await service.cancel(LOCAL, row.research_id)).status == "cancelled"
     await upstream.until(lambda self: self.closed == 1, SOON)
 
 
 async def test_a_cancel_in_one_process_closes_the_request_of_another(
-    desk: Desk, open_desk: OpenDesk, upstream: Upstream
+    service: ResearchService, open_desk: OpenDesk, upstream: Upstream
 ) -> None:
     upstream.hold()
-    row, _ = await desk.ask(LOCAL, QUESTION)
+    row, _ = await service.ask(LOCAL, QUESTION)
     await upstream.requests(1)
     async with open_desk() as other:
         assert (await other.cancel(LOCAL, row.research_id)).status == "cancelled"
@@ -138,55 +138,57 @@ async def test_a_cancel_in_one_process_closes_the_request_of_another(
 async def test_what_was_not_sent_yet_is_not_said_to_be_billed_when_it_is_stopped(
     open_desk: OpenDesk, upstream: Upstream, store: SQLiteStore
 ) -> None:
-    async with open_desk(per_minute=1) as desk:
-        await asked(desk)
-        held_back = Heard()
-        row, _ = await desk.ask(LOCAL, Question(text="And then?", model="core"))
+    async with open_desk(per_minute=1) as service:
+        await asked(service)
+        held_back = UpstreamHealth()
+        row, _ = await service.ask(LOCAL, Question(text="And then?", model="core"))
         async with anyio.create_task_group() as group:
-            group.start_soon(desk.wait, LOCAL, row.research_id, LONG, held_back)
+            group.start_soon(service.wait, LOCAL, row.research_id, LONG, held_back)
             await held_back.until(lambda words: any("Waiting" in word for word in words))
             group.cancel_scope.cancel()
-        stopped = await desk.cancel(LOCAL, row.research_id)
+        stopped = await service.cancel(LOCAL, row.research_id)
     assert (stopped.status, stopped.attempts, stopped.cost_usd, stopped.may_be_billed) == ("cancelled", 0, 0.0, False)
     assert await requests_paid(store) == 1
     assert len(upstream.received) == 1
 
 
-async def test_a_cancel_of_what_is_over_gives_it_as_it_is(desk: Desk, upstream: Upstream) -> None:
-    row, _ = await asked(desk)
-    again = await desk.cancel(LOCAL, row.research_id)
+async def test_a_cancel_of_what_is_over_gives_it_as_it_is(service: ResearchService, upstream: Upstream) -> None:
+    row, _ = await asked(service)
+    again = await service.cancel(LOCAL, row.research_id)
     assert (again.status, again.answer) == ("completed", row.answer)
 
 
-async def test_a_cancel_and_an_answer_in_the_same_moment_agree_on_what_happened(desk: Desk, upstream: Upstream) -> None:
+async def test_a_cancel_and_an_answer_in_the_same_moment_agree_on_what_happened(
+    service: ResearchService, upstream: Upstream
+) -> None:
     for before in range(20):
         gate = upstream.hold()
-        row, _ = await desk.ask(LOCAL, QUESTION, fresh=True)
+        row, _ = await service.ask(LOCAL, QUESTION, fresh=True)
         await upstream.requests(before + 1)
         gate.set()
         for _ in range(before):
             await anyio.lowlevel.checkpoint()
-        said = await desk.cancel(LOCAL, row.research_id)
-        kept = await desk.store.get(row.research_id, LOCAL.scope)
+        said = await service.cancel(LOCAL, row.research_id)
+        kept = await service.store.get(row.research_id, LOCAL.scope)
         assert kept is not None
         assert (kept.status, kept.answer) == (said.status, said.answer)
         assert (said.status == "completed") is (said.answer is not None)
 
 
 async def test_a_web_answer_is_aborted_when_its_last_caller_has_gone(
-    desk: Desk, upstream: Upstream, store: SQLiteStore
+    service: ResearchService, upstream: Upstream, store: SQLiteStore
 ) -> None:
     upstream.hold()
     async with anyio.create_task_group() as group:
-        group.start_soon(desk.answer, LOCAL, SPEED, unheard)
-        group.start_soon(desk.answer, LOCAL, SPEED, unheard)
+        group.start_soon(service.answer, LOCAL, SPEED, unheard)
+        group.start_soon(service.answer, LOCAL, SPEED, unheard)
         await upstream.requests(1)
         group.cancel_scope.cancel()
     await upstream.until(lambda self: self.closed == 1, SOON)
     assert len(upstream.received) == 1
 
 
-async def test_a_web_answer_goes_on_while_one_caller_is_left(desk: Desk, upstream: Upstream) -> None:
+async def test_a_web_answer_goes_on_while_one_caller_is_left(service: ResearchService, upstream: Upstream) -> None:
     gate = upstream.hold()
     with anyio.fail_after(20):
         async with anyio.create_task_group() as group:
@@ -194,12 +196,12 @@ async def test_a_web_answer_goes_on_while_one_caller_is_left(desk: Desk, upstrea
 
             async def leave() -> None:
                 with first:
-                    await desk.answer(LOCAL, SPEED, unheard)
+                    await service.answer(LOCAL, SPEED, unheard)
 
             group.start_soon(leave)
             await upstream.requests(1)
             # The same listener twice: each call counts for itself.
-            group.start_soon(desk.answer, LOCAL, SPEED, unheard)
+            group.start_soon(service.answer, LOCAL, SPEED, unheard)
             await anyio.lowlevel.checkpoint()
             first.cancel()
             await anyio.lowlevel.checkpoint()
@@ -208,16 +210,18 @@ async def test_a_web_answer_goes_on_while_one_caller_is_left(desk: Desk, upstrea
     assert len(upstream.received) == 1
 
 
-async def test_a_new_caller_does_not_join_a_web_answer_that_is_being_stopped(desk: Desk, upstream: Upstream) -> None:
+async def test_a_new_caller_does_not_join_a_web_answer_that_is_being_stopped(
+    service: ResearchService, upstream: Upstream
+) -> None:
     upstream.hold()
     async with anyio.create_task_group() as group:
-        group.start_soon(desk.answer, LOCAL, SPEED, unheard)
+        group.start_soon(service.answer, LOCAL, SPEED, unheard)
         await upstream.requests(1)
         group.cancel_scope.cancel()
     gate = upstream.hold()
     gate.set()
     with anyio.fail_after(20):
-        answer = await desk.answer(LOCAL, SPEED, unheard)
+        answer = await service.answer(LOCAL, SPEED, unheard)
     assert not answer.reused
     assert len(upstream.received) == 2
 
@@ -226,8 +230,8 @@ async def test_an_aborted_web_answer_counts_as_possibly_billed(
     open_desk: OpenDesk, upstream: Upstream, store: SQLiteStore
 ) -> None:
     upstream.hold()
-    async with open_desk() as desk, anyio.create_task_group() as group:
-        group.start_soon(desk.answer, LOCAL, SPEED, unheard)
+    async with open_desk() as service, anyio.create_task_group() as group:
+        group.start_soon(service.answer, LOCAL, SPEED, unheard)
         await upstream.requests(1)
         group.cancel_scope.cancel()
     assert [(day.requests, day.maybe_usd) for day in await store.spent(LOCAL.scope)] == [(1, PRICES["speed"])]

@@ -14,7 +14,7 @@ from anyio.abc import Process
 from anyio.streams.text import TextReceiveStream
 from mcp import Client, StdioServerParameters
 
-from parallel_mcp.research import Asker, Scope, payer_of
+from parallel_mcp.research import Principal, Scope, payer_of
 from parallel_mcp.stores.sqlite import SQLiteStore
 from tests.research.conftest import requests_paid
 from tests.upstream import Upstream
@@ -131,8 +131,8 @@ async def test_what_was_in_flight_when_a_process_was_killed_is_sent_once_more_fo
     await store.close()
 
 
-def _local(upstream: Upstream) -> Asker:
-    return Asker(Scope("local", payer_of("k", upstream.url), upstream.url), "k")
+def _local(upstream: Upstream) -> Principal:
+    return Principal(Scope("local", payer_of("k", upstream.url), upstream.url), "k")
 
 
 async def _id_of(file: Path, upstream: Upstream, question: str) -> str:

@@ -6,7 +6,7 @@ import pytest
 from parallel_mcp import errors
 from parallel_mcp.models import Answer, Question
 from parallel_mcp.prices import PRICES
-from parallel_mcp.research import Desk, End, Row, Store
+from parallel_mcp.research import Outcome, ResearchRun, ResearchService, Store
 from parallel_mcp.stores.sqlite import SQLiteStore
 from tests.research.conftest import (
     LOCAL,
@@ -40,7 +40,7 @@ ANSWER = Answer(
 
 
 @pytest.fixture
-async def lapsed(store: SQLiteStore, clock: Clock) -> Row:
+async def lapsed(store: SQLiteStore, clock: Clock) -> ResearchRun:
     """A row whose process died a minute ago."""
     row = await left_behind(store)
     clock.ahead += 60
@@ -48,9 +48,9 @@ async def lapsed(store: SQLiteStore, clock: Clock) -> Row:
 
 
 async def test_a_lapsed_row_is_sent_again_when_somebody_asks_by_id(
-    desk: Desk, store: SQLiteStore, lapsed: Row, upstream: Upstream
+    service: ResearchService, store: SQLiteStore, lapsed: ResearchRun, upstream: Upstream
 ) -> None:
-    row, sent = await resumed(desk, lapsed.research_id)
+    row, sent = await resumed(service, lapsed.research_id)
     assert (row.status, row.attempts, sent) == ("completed", 2, True)
     assert row.cost_usd == pytest.approx(2 * PRICES["base"])
     assert row.may_be_billed
@@ -59,39 +59,41 @@ async def test_a_lapsed_row_is_sent_again_when_somebody_asks_by_id(
 
 
 async def test_a_lapsed_row_is_sent_again_when_somebody_asks_the_same_question(
-    desk: Desk, lapsed: Row, upstream: Upstream
+    service: ResearchService, lapsed: ResearchRun, upstream: Upstream
 ) -> None:
-    row, sent = await asked(desk)
+    row, sent = await asked(service)
     assert (row.research_id, row.status, row.attempts, sent) == (lapsed.research_id, "completed", 2, True)
     assert len(upstream.received) == 1
 
 
 async def test_a_lapsed_row_is_never_sent_again_unasked(
-    desk: Desk, store: SQLiteStore, lapsed: Row, upstream: Upstream
+    service: ResearchService, store: SQLiteStore, lapsed: ResearchRun, upstream: Upstream
 ) -> None:
-    await asked(desk, question=Question(text="Something else?", model="base"))
+    await asked(service, question=Question(text="Something else?", model="base"))
     await store.list(LOCAL.scope)
     await store.get(lapsed.research_id, LOCAL.scope)
     assert [request.question for request in upstream.received] == ["Something else?"]
 
 
-async def test_a_lease_that_holds_is_not_taken_over(desk: Desk, store: SQLiteStore, upstream: Upstream) -> None:
+async def test_a_lease_that_holds_is_not_taken_over(
+    service: ResearchService, store: SQLiteStore, upstream: Upstream
+) -> None:
     held = await left_behind(store)
-    row, sent = await resumed(desk, held.research_id, seconds=0.3)
+    row, sent = await resumed(service, held.research_id, seconds=0.3)
     assert (row.status, row.holder, sent) == ("working", "gone", False)
     assert upstream.received == []
 
 
 async def test_a_lapsed_lease_is_taken_only_after_it_was_seen_lapsed_a_renewal_before(
-    open_desk: OpenDesk, lapsed: Row, upstream: Upstream
+    open_desk: OpenDesk, lapsed: ResearchRun, upstream: Upstream
 ) -> None:
-    async with open_desk(renew_seconds=1000) as desk:
+    async with open_desk(renew_seconds=1000) as service:
         for _ in range(3):
-            row, _ = await resumed(desk, lapsed.research_id, seconds=0)
+            row, _ = await resumed(service, lapsed.research_id, seconds=0)
             assert row.holder == "gone"
-    async with open_desk(renew_seconds=0, look_seconds=0) as desk:
-        first, _ = await resumed(desk, lapsed.research_id, seconds=0)
-        second, sent = await resumed(desk, lapsed.research_id, seconds=0)
+    async with open_desk(renew_seconds=0, poll_seconds=0) as service:
+        first, _ = await resumed(service, lapsed.research_id, seconds=0)
+        second, sent = await resumed(service, lapsed.research_id, seconds=0)
     assert (first.holder, sent) == ("gone", True)
     assert second.attempts == 2
 
@@ -100,7 +102,7 @@ async def test_a_laptops_sleep_takes_nothing_over(
     open_desk: OpenDesk, clock: Clock, upstream: Upstream, store: SQLiteStore
 ) -> None:
     gate = upstream.hold()
-    async with open_desk(renew_seconds=0.2) as holder, open_desk(renew_seconds=0.2, look_seconds=0.05) as watcher:
+    async with open_desk(renew_seconds=0.2) as holder, open_desk(renew_seconds=0.2, poll_seconds=0.05) as watcher:
         row, _ = await holder.ask(LOCAL, QUESTION)
         await upstream.requests(1)
         for _ in range(3):
@@ -114,19 +116,19 @@ async def test_a_laptops_sleep_takes_nothing_over(
 
 
 async def test_a_row_is_never_sent_more_than_twice_in_all(
-    desk: Desk, store: SQLiteStore, lapsed: Row, clock: Clock, upstream: Upstream
+    service: ResearchService, store: SQLiteStore, lapsed: ResearchRun, clock: Clock, upstream: Upstream
 ) -> None:
     seen = await store.get(lapsed.research_id, LOCAL.scope)
     assert seen is not None
     assert await store.claim(seen, "gone too", PRICES["base"], None) is not None
     clock.ahead += 60
-    row, _ = await resumed(desk, lapsed.research_id)
+    row, _ = await resumed(service, lapsed.research_id)
     assert (row.status, row.attempts, row.may_be_billed) == ("failed", 2, True)
     assert row.error is not None
     assert "interrupted" in row.error
     assert "may have been billed" in row.error
     assert upstream.received == []
-    again, sent = await asked(desk)
+    again, sent = await asked(service)
     assert again.research_id != lapsed.research_id
     assert sent
 
@@ -136,31 +138,31 @@ async def test_a_lease_that_was_given_back_is_taken_at_once(
 ) -> None:
     row = await left_behind(store)
     await store.release(row.research_id, "gone", sent=True)
-    async with open_desk(renew_seconds=1000) as desk:
-        found, sent = await resumed(desk, row.research_id)
+    async with open_desk(renew_seconds=1000) as service:
+        found, sent = await resumed(service, row.research_id)
     assert (found.status, found.attempts, sent) == ("completed", 2, True)
 
 
 async def test_what_was_given_back_unsent_counts_as_no_attempt(
-    desk: Desk, store: SQLiteStore, upstream: Upstream
+    service: ResearchService, store: SQLiteStore, upstream: Upstream
 ) -> None:
     row = await left_behind(store)
     await store.release(row.research_id, "gone", sent=False)
-    found, _ = await resumed(desk, row.research_id)
+    found, _ = await resumed(service, row.research_id)
     assert (found.status, found.attempts, found.cost_usd) == ("completed", 1, PRICES["base"])
     assert await requests_paid(store) == 1
 
 
 async def test_many_who_ask_at_once_in_two_processes_take_it_over_once(
-    desk: Desk, open_desk: OpenDesk, lapsed: Row, upstream: Upstream
+    service: ResearchService, open_desk: OpenDesk, lapsed: ResearchRun, upstream: Upstream
 ) -> None:
-    found: list[tuple[Row, bool]] = []
+    found: list[tuple[ResearchRun, bool]] = []
 
-    async def ask(at: Desk) -> None:
+    async def ask(at: ResearchService) -> None:
         found.append(await resumed(at, lapsed.research_id))
 
     async with open_desk() as other, anyio.create_task_group() as group:
-        for at in (desk, other) * 5:
+        for at in (service, other) * 5:
             group.start_soon(ask, at)
     assert {(row.status, row.attempts) for row, _ in found} == {("completed", 2)}
     assert [sent for _, sent in found].count(True) == 1
@@ -168,60 +170,60 @@ async def test_many_who_ask_at_once_in_two_processes_take_it_over_once(
 
 
 async def test_a_takeover_passes_the_budget_like_a_new_question(
-    open_desk: OpenDesk, lapsed: Row, upstream: Upstream, store: SQLiteStore
+    open_desk: OpenDesk, lapsed: ResearchRun, upstream: Upstream, store: SQLiteStore
 ) -> None:
-    async with open_desk(budget_usd=1.5 * PRICES["base"]) as desk:
+    async with open_desk(budget_usd=1.5 * PRICES["base"]) as service:
         with pytest.raises(errors.BudgetReached):
-            await resumed(desk, lapsed.research_id)
+            await resumed(service, lapsed.research_id)
     kept = await store.get(lapsed.research_id, LOCAL.scope)
     assert kept is not None
     assert (kept.status, kept.attempts) == ("working", 1)
     assert upstream.received == []
 
 
-async def _taken_over(desk: Desk, store: Store, row: Row, upstream: Upstream) -> None:
-    await desk.wait(LOCAL, row.research_id, 0, unheard)
+async def _taken_over(service: ResearchService, store: Store, row: ResearchRun, upstream: Upstream) -> None:
+    await service.wait(LOCAL, row.research_id, 0, unheard)
     with anyio.fail_after(10):
         while len(upstream.received) == 0:
-            await desk.wait(LOCAL, row.research_id, 0.1, unheard)
+            await service.wait(LOCAL, row.research_id, 0.1, unheard)
 
 
 async def test_the_first_answer_wins_whoever_brings_it(
-    desk: Desk, store: SQLiteStore, lapsed: Row, upstream: Upstream
+    service: ResearchService, store: SQLiteStore, lapsed: ResearchRun, upstream: Upstream
 ) -> None:
     upstream.hold()
-    await _taken_over(desk, store, lapsed, upstream)
-    await store.finish(lapsed.research_id, "gone", End(answer=ANSWER))
-    row, _ = await resumed(desk, lapsed.research_id)
+    await _taken_over(service, store, lapsed, upstream)
+    await store.finish(lapsed.research_id, "gone", Outcome(answer=ANSWER))
+    row, _ = await resumed(service, lapsed.research_id)
     assert (row.status, row.answer) == ("completed", ANSWER)
     await upstream.until(lambda self: self.closed == 1, SOON)
 
 
 async def test_a_failure_counts_only_from_the_holder_of_the_lease(
-    desk: Desk, store: SQLiteStore, lapsed: Row, upstream: Upstream
+    service: ResearchService, store: SQLiteStore, lapsed: ResearchRun, upstream: Upstream
 ) -> None:
     gate = upstream.hold()
-    await _taken_over(desk, store, lapsed, upstream)
-    await store.finish(lapsed.research_id, "gone", End(error="It broke.", may_be_billed=True))
+    await _taken_over(service, store, lapsed, upstream)
+    await store.finish(lapsed.research_id, "gone", Outcome(error="It broke.", may_be_billed=True))
     gate.set()
-    row, _ = await resumed(desk, lapsed.research_id)
+    row, _ = await resumed(service, lapsed.research_id)
     assert (row.status, row.error) == ("completed", None)
 
 
 async def test_a_finished_row_is_given_to_the_next_process_and_nothing_is_sent(
     open_desk: OpenDesk, clock: Clock, upstream: Upstream
 ) -> None:
-    async with open_desk() as desk:
-        first, _ = await asked(desk)
+    async with open_desk() as service:
+        first, _ = await asked(service)
     clock.ahead += 86_400
-    async with open_desk() as desk:
-        row, sent = await resumed(desk, first.research_id)
+    async with open_desk() as service:
+        row, sent = await resumed(service, first.research_id)
     assert (row.answer, row.attempts, sent) == (first.answer, 1, False)
     assert len(upstream.received) == 1
 
 
-async def test_what_was_seen_lapsed_is_not_remembered_for_ever(desk: Desk, lapsed: Row) -> None:
-    await desk.wait(LOCAL, lapsed.research_id, 0, unheard)
-    assert set(desk._lapses) == {lapsed.research_id}
-    await desk.wait(LOCAL, lapsed.research_id, LONG, unheard)
-    assert desk._lapses == {}
+async def test_what_was_seen_lapsed_is_not_remembered_for_ever(service: ResearchService, lapsed: ResearchRun) -> None:
+    await service.wait(LOCAL, lapsed.research_id, 0, unheard)
+    assert set(service._lapses) == {lapsed.research_id}
+    await service.wait(LOCAL, lapsed.research_id, LONG, unheard)
+    assert service._lapses == {}

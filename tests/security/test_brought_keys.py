@@ -14,10 +14,11 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from starlette.responses import JSONResponse, Response
 
-from parallel_mcp import errors, prices, research
-from parallel_mcp.client import ChatClient, LocalWindow, Pacing, open_http
+from parallel_mcp import errors, prices
+from parallel_mcp.client import ChatClient, Pacing, open_http
+from parallel_mcp.client.pacing import LocalWindow
 from parallel_mcp.models import Question
-from parallel_mcp.research import Asker, Desk, Scope, Terms, payer_of
+from parallel_mcp.research import Principal, ResearchService, Scope, ServiceConfig, payer_of
 from parallel_mcp.settings import TIMEOUTS, Settings
 from parallel_mcp.stores.sqlite import SQLiteStore
 from tests.security.conftest import Serve
@@ -164,15 +165,15 @@ async def test_made_up_keys_together_have_one_turn_in_pacing_and_slow_down_nobod
 
 
 async def test_the_memory_of_proven_keys_is_bounded(upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(research, "MOST_PROVEN", 3)
+    monkeypatch.setattr("parallel_mcp.research.service.MAX_VERIFIED_KEYS", 3)
     store = SQLiteStore(None)
     async with open_http(upstream.url) as http:
         client = ChatClient(http, Pacing(300), timeouts=TIMEOUTS, prices=prices.FREE)
-        async with Desk(client, store, Terms(prices.FREE)).open() as desk:
+        async with ResearchService(client, store, ServiceConfig(prices.FREE)).open() as service:
             for number in (1, 2, 3, 1, 4, 1, 2):
                 key = f"key-{number}"
-                asker = Asker(Scope("c", payer_of(key, "o"), "o"), key, brought=True)
-                await desk.answer(asker, Question(text="Why?", model="speed"), lambda _: None)
+                principal = Principal(Scope("c", payer_of(key, "o"), "o"), key, brought=True)
+                await service.answer(principal, Question(text="Why?", model="speed"), lambda _: None)
     await store.close()
     proofs = [_key(received) for received in upstream.received if not received.body]
     # The one that was used longest ago is forgotten.
@@ -185,14 +186,14 @@ async def test_a_key_that_nobody_answers_for_is_an_error_of_the_tree() -> None:
     async with open_http(free) as http:
         client = ChatClient(http, Pacing(300), timeouts=TIMEOUTS, prices=prices.FREE)
         with pytest.raises(errors.ConnectFailed) as refused:
-            await client.prove("key-0123456789")
+            await client.verify_key("key-0123456789")
     assert not refused.value.may_be_billed
     assert "key-0123456789" not in repr(refused.value) + str(refused.value)
 
 
 async def test_windows_of_payers_who_come_no_more_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1_000_000.0
-    monkeypatch.setattr("parallel_mcp.client.time.time", lambda: now)
+    monkeypatch.setattr("parallel_mcp.client.pacing.time.time", lambda: now)
     window = LocalWindow()
     for number in range(1000):
         assert await window.acquire_entry(f"payer-{number}", 1, 60)
@@ -204,7 +205,7 @@ async def test_windows_of_payers_who_come_no_more_are_dropped(monkeypatch: pytes
 
 async def test_a_window_is_kept_as_long_as_it_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1_000_000.0
-    monkeypatch.setattr("parallel_mcp.client.time.time", lambda: now)
+    monkeypatch.setattr("parallel_mcp.client.pacing.time.time", lambda: now)
     window = LocalWindow()
     assert await window.acquire_entry("one", 1, 60)
     now += 59
@@ -237,12 +238,12 @@ async def test_two_calls_with_a_new_key_at_once_are_both_answered(served: Serve,
 
 def test_without_http_the_setting_takes_nobodys_key_away() -> None:
     """On stdio nobody can bring a key, so the server's own is used as always."""
-    from parallel_mcp.server import _who
+    from parallel_mcp.server import _principal_resolver
 
     class Stdio:
         class request_context:
             request = None
 
     settings = Settings(api_key="own", bring_your_own_key=True)
-    asker = _who("o", "own", bring_your_own=settings.bring_your_own_key)(Stdio())  # type: ignore[arg-type]
-    assert (asker.key, asker.brought) == ("own", False)
+    principal = _principal_resolver("o", "own", bring_your_own=settings.bring_your_own_key)(Stdio())  # type: ignore[arg-type]
+    assert (principal.key, principal.brought) == ("own", False)

@@ -21,7 +21,7 @@ def test_every_test_that_security_md_names_exists() -> None:
 
 
 def test_every_attribute_and_metric_of_ours_stands_in_the_page() -> None:
-    code = (ROOT / "parallel_mcp" / "telemetry.py").read_text("utf-8")
+    code = (ROOT / "parallel_mcp" / "telemetry" / "instruments.py").read_text("utf-8")
     page = (ROOT / "docs" / "telemetry.md").read_text("utf-8")
     for name in set(re.findall(r'"((?:parallel_mcp|gen_ai|mcp)\.[a-z_.]+)"', code)) - {"gen_ai.prompt.name"}:
         last = name.rpartition(".")[2]

@@ -466,7 +466,7 @@ def test_a_logged_exception_shows_where_and_what_and_not_its_words() -> None:
         except ValueError as error:
             raise ExceptionGroup(KEY, [RuntimeError(QUESTION)]) from error
     except ExceptionGroup:
-        told = Discreet().formatException(sys.exc_info())
-    clear_of_secrets("a traceback", told.replace("test_secrets", ""))
-    assert "ExceptionGroup" in told
-    assert "RuntimeError" in told
+        on_progress = Discreet().formatException(sys.exc_info())
+    clear_of_secrets("a traceback", on_progress.replace("test_secrets", ""))
+    assert "ExceptionGroup" in on_progress
+    assert "RuntimeError" in on_progress

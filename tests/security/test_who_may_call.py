@@ -14,7 +14,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 
 from parallel_mcp.http import application, is_loopback
-from parallel_mcp.research import New, Scope
+from parallel_mcp.research import NewRun, Scope
 from parallel_mcp.settings import Settings, SettingsError
 from tests.security.conftest import Serve, process
 from tests.tasks import polling
@@ -227,7 +227,7 @@ async def test_every_path_but_health_asks_who_is_calling(served: Serve) -> None:
 
 def test_ids_have_96_bits_of_chance() -> None:
     scope = Scope("ann", "p", "o")
-    made = {New(scope, "k", None, "h", 0, None, 0).research_id for _ in range(1000)}  # type: ignore[arg-type]
+    made = {NewRun(scope, "k", None, "h", 0, None, 0).research_id for _ in range(1000)}  # type: ignore[arg-type]
     assert len(made) == 1000
     assert all(len(bytes.fromhex(research_id)) == 12 for research_id in made)
 

@@ -109,7 +109,7 @@ class SilentCall:
         """One of its own, so that none joins another."""
         return f"Why so silent, {self.name}?"
 
-    async def run(self, url: str, idle_seconds: float, told: Callable[[], None] = lambda: None) -> None:
+    async def run(self, url: str, idle_seconds: float, on_progress: Callable[[], None] = lambda: None) -> None:
         """Ask at `url`, and take what comes. A time of `idle_seconds` without a byte breaks the call off."""
         timeout = httpx2.Timeout(idle_seconds)
         try:
@@ -124,10 +124,10 @@ class SilentCall:
                     self.longest, last = max(self.longest, now - last), now
                     self.parts += 1
                     self.body += part
-                    told()
+                    on_progress()
         except httpx2.HTTPError as error:
             self.broken = type(error).__name__
-        told()
+        on_progress()
 
     def result(self) -> dict[str, Any]:
         """The result: in the last event, or in plain JSON."""

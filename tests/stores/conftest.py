@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from parallel_mcp.models import Answer, Question
-from parallel_mcp.research import End, New, Row, Scope, Store, join_key
+from parallel_mcp.research import NewRun, Outcome, ResearchRun, Scope, Store, join_key
 from parallel_mcp.stores.redis import RedisStore
 from parallel_mcp.stores.sqlite import SQLiteStore
 from tests.stores.redis_server import RedisServer, redis_running
@@ -97,10 +97,10 @@ def asked(
     price: float = 0.01,
     budget: float | None = None,
     reuse: float = 600,
-) -> New:
+) -> NewRun:
     """A question as it is handed to a store."""
     question = Question(text=text, model="base", instructions="In short.", output_schema={"type": "object"})
-    return New(
+    return NewRun(
         scope=scope,
         key=join_key(scope, question),
         question=question,
@@ -126,20 +126,20 @@ def answer(content: str = "Because.") -> Answer:
     )
 
 
-def answered(content: str = "Because.", *, reusable: bool = True) -> End:
-    return End(answer=answer(content), reusable=reusable)
+def answered(content: str = "Because.", *, reusable: bool = True) -> Outcome:
+    return Outcome(answer=answer(content), reusable=reusable)
 
 
-def failed(error: str = "It broke.", *, may_be_billed: bool = False) -> End:
-    return End(error=error, may_be_billed=may_be_billed)
+def failed(error: str = "It broke.", *, may_be_billed: bool = False) -> Outcome:
+    return Outcome(error=error, may_be_billed=may_be_billed)
 
 
-async def added(store: Store, new: New) -> Row:
+async def added(store: Store, new: NewRun) -> ResearchRun:
     """A row that is surely new."""
     row, entry = await store.add_or_join(new)
     assert entry == "added"
     return row
 
 
-def content_of(row: Row | None) -> str | None:
+def content_of(row: ResearchRun | None) -> str | None:
     return row.answer.content if row is not None and row.answer is not None else None

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from parallel_mcp.errors import BudgetReached
-from parallel_mcp.research import LEASE_SECONDS, MOST_ATTEMPTS, Row, Scope, Store
+from parallel_mcp.research import LEASE_SECONDS, MAX_ATTEMPTS, ResearchRun, Scope, Store
 from tests.stores.conftest import ALICE, Clock, answered, asked, content_of, failed
 
 T = TypeVar("T")
@@ -61,7 +61,7 @@ class Known:
 
 
 @dataclass(eq=False)
-class Flight:
+class InFlight:
     """A request that a worker believes to be its own."""
 
     known: Known
@@ -76,8 +76,8 @@ class Worker:
     name: str
     store: Store
     awake: bool = True
-    flights: list[Flight] = field(default_factory=list)
-    seen: dict[str, Row] = field(default_factory=dict)
+    flights: list[InFlight] = field(default_factory=list)
+    seen: dict[str, ResearchRun] = field(default_factory=dict)
     ended: list[tuple[Known, str]] = field(default_factory=list)
 
 
@@ -142,12 +142,12 @@ class Stores(RuleBasedStateMachine):
                 self.leaves(worker, self.rows[-1])
         self.same(row)
 
-    def granted(self, worker: Worker, row: Row, scope: Scope, text: str) -> None:
+    def granted(self, worker: Worker, row: ResearchRun, scope: Scope, text: str) -> None:
         line = self.charged(scope)
         due = row.read_at + LEASE_SECONDS
         known = Known(row.research_id, scope, text, row.read_at, worker.name, due, lines=[line])
         self.rows.append(known)
-        worker.flights.append(Flight(known, line))
+        worker.flights.append(InFlight(known, line))
 
     @precondition(lambda self: self.rows and self.awake())
     @rule(who=some, which=some, scope=some, waits=st.booleans())
@@ -187,11 +187,11 @@ class Stores(RuleBasedStateMachine):
             if sends:
                 self.leaves(worker, known)
 
-    def claimed(self, worker: Worker, seen: Row, short: int) -> None:
+    def claimed(self, worker: Worker, seen: ResearchRun, short: int) -> None:
         known = self.known(seen.research_id)
         before = self.wait(worker.store.get(seen.research_id, seen.scope))
         as_seen = before is not None and before.lapsed and (before.holder, before.due) == (seen.holder, seen.due)
-        twice = known is not None and known.attempts >= MOST_ATTEMPTS
+        twice = known is not None and known.attempts >= MAX_ATTEMPTS
         try:
             row = self.wait(worker.store.claim(seen, worker.name, PRICE, self.budget(seen.scope, short)))
         except BudgetReached:
@@ -211,27 +211,27 @@ class Stores(RuleBasedStateMachine):
             known.attempts, known.holder, known.due = known.attempts + 1, worker.name, row.read_at + LEASE_SECONDS
             line = self.charged(known.scope)
             known.lines.append(line)
-            worker.flights.append(Flight(known, line))
+            worker.flights.append(InFlight(known, line))
         self.same(row)
 
     @precondition(lambda self: self.flying())
     @rule(which=some)
     def send(self, which: int) -> None:
-        worker, flight = pick(self.flying(), which)
-        self.leaves(worker, flight.known)
+        worker, in_flight = pick(self.flying(), which)
+        self.leaves(worker, in_flight.known)
 
     def leaves(self, worker: Worker, known: Known) -> None:
         """The worker's request for the row leaves, if it has one."""
-        for flight in worker.flights:
-            if flight.known is known and not flight.sent:
-                flight.sent = True
+        for in_flight in worker.flights:
+            if in_flight.known is known and not in_flight.sent:
+                in_flight.sent = True
                 known.sent += 1
 
     @precondition(lambda self: self.flying())
     @rule(which=some)
     def renew(self, which: int) -> None:
-        worker, flight = pick(self.flying(), which)
-        known = flight.known
+        worker, in_flight = pick(self.flying(), which)
+        known = in_flight.known
         row = self.wait(worker.store.renew(known.research_id, worker.name))
         if row is None:
             assert known in self.forgotten, "a research was lost"
@@ -243,13 +243,13 @@ class Stores(RuleBasedStateMachine):
     @precondition(lambda self: self.sent())
     @rule(which=some, reusable=st.booleans())
     def answer(self, which: int, reusable: bool) -> None:
-        worker, flight = pick(self.sent(), which)
+        worker, in_flight = pick(self.sent(), which)
         self.answers += 1
         content = f"Answer {self.answers}"
-        worker.flights.remove(flight)
-        worker.ended.append((flight.known, content))
-        flight.line.state = "billed"
-        self.finished(worker, flight.known, content, reusable)
+        worker.flights.remove(in_flight)
+        worker.ended.append((in_flight.known, content))
+        in_flight.line.state = "billed"
+        self.finished(worker, in_flight.known, content, reusable)
 
     @precondition(lambda self: any(worker.ended for worker in self.awake()))
     @rule(who=some, which=some)
@@ -258,7 +258,7 @@ class Stores(RuleBasedStateMachine):
         worker = pick([worker for worker in self.awake() if worker.ended], who)
         known, content = pick(worker.ended, which)
         # Meanwhile it may have begun anew with the same research.
-        if not any(flight.known is known for flight in worker.flights):
+        if not any(in_flight.known is known for in_flight in worker.flights):
             self.finished(worker, known, content, True)
 
     def finished(self, worker: Worker, known: Known, content: str, reusable: bool) -> None:
@@ -276,10 +276,10 @@ class Stores(RuleBasedStateMachine):
     @precondition(lambda self: self.flying())
     @rule(which=some, may_be_billed=st.booleans())
     def fail(self, which: int, may_be_billed: bool) -> None:
-        worker, flight = pick(self.flying(), which)
-        known, maybe = flight.known, may_be_billed and flight.sent
-        worker.flights.remove(flight)
-        self.settled(flight, "maybe" if maybe else "unsent")
+        worker, in_flight = pick(self.flying(), which)
+        known, maybe = in_flight.known, may_be_billed and in_flight.sent
+        worker.flights.remove(in_flight)
+        self.settled(in_flight, "maybe" if maybe else "unsent")
         row = self.wait(worker.store.finish(known.research_id, worker.name, failed("No.", may_be_billed=maybe)))
         if row is None:
             assert known in self.forgotten, "a research was lost"
@@ -291,12 +291,12 @@ class Stores(RuleBasedStateMachine):
     @precondition(lambda self: self.flying())
     @rule(which=some)
     def give_back(self, which: int) -> None:
-        worker, flight = pick(self.flying(), which)
-        known = flight.known
-        worker.flights.remove(flight)
-        self.wait(worker.store.release(known.research_id, worker.name, sent=flight.sent))
-        self.settled(flight, "maybe" if flight.sent else "unsent")
-        if not flight.sent:
+        worker, in_flight = pick(self.flying(), which)
+        known = in_flight.known
+        worker.flights.remove(in_flight)
+        self.wait(worker.store.release(known.research_id, worker.name, sent=in_flight.sent))
+        self.settled(in_flight, "maybe" if in_flight.sent else "unsent")
+        if not in_flight.sent:
             known.attempts -= 1
         if known.holder == worker.name:
             known.holder = known.due = None
@@ -388,16 +388,16 @@ class Stores(RuleBasedStateMachine):
         for row in rows:
             self.same(row)
         for known in mine:
-            assert known.sent <= MOST_ATTEMPTS, "sent more than twice"
+            assert known.sent <= MAX_ATTEMPTS, "sent more than twice"
             assert known.sent <= known.asked, "sent again unasked"
         lines = [line for line in self.lines if line.scope == scope]
-        told = self.wait(store.spent(scope, 1))
-        assert sum(line.requests for line in told) == len(lines), "the ledger is not what upstream saw"
-        assert near(sum(line.usd for line in told), PRICE * len(lines))
+        on_progress = self.wait(store.spent(scope, 1))
+        assert sum(line.requests for line in on_progress) == len(lines), "the ledger is not what upstream saw"
+        assert near(sum(line.usd for line in on_progress), PRICE * len(lines))
         doubtful = [line for line in lines if line.state != "billed"]
-        assert near(sum(line.maybe_usd for line in told), PRICE * len(doubtful))
+        assert near(sum(line.maybe_usd for line in on_progress), PRICE * len(doubtful))
 
-    def same(self, row: Row) -> None:
+    def same(self, row: ResearchRun) -> None:
         """The row is what it must be."""
         known = self.known(row.research_id)
         assert known is not None, "a research that nobody asked for"
@@ -413,11 +413,11 @@ class Stores(RuleBasedStateMachine):
     def awake(self) -> list[Worker]:
         return [worker for worker in self.workers if worker.awake]
 
-    def flying(self) -> list[tuple[Worker, Flight]]:
-        return [(worker, flight) for worker in self.awake() for flight in worker.flights]
+    def flying(self) -> list[tuple[Worker, InFlight]]:
+        return [(worker, in_flight) for worker in self.awake() for in_flight in worker.flights]
 
-    def sent(self) -> list[tuple[Worker, Flight]]:
-        return [(worker, flight) for worker, flight in self.flying() if flight.sent]
+    def sent(self) -> list[tuple[Worker, InFlight]]:
+        return [(worker, in_flight) for worker, in_flight in self.flying() if in_flight.sent]
 
     def known(self, research_id: str) -> Known | None:
         return next((known for known in self.rows if known.research_id == research_id), None)
@@ -434,11 +434,11 @@ class Stores(RuleBasedStateMachine):
         self.lines.append(line)
         return line
 
-    def settled(self, flight: Flight, state: str) -> None:
-        flight.line.state = state
+    def settled(self, in_flight: InFlight, state: str) -> None:
+        in_flight.line.state = state
         if state == "unsent":
-            self.lines.remove(flight.line)
-            flight.known.lines.remove(flight.line)
+            self.lines.remove(in_flight.line)
+            in_flight.known.lines.remove(in_flight.line)
 
 
 def pick(items: Any, number: int) -> Any:
@@ -447,7 +447,7 @@ def pick(items: Any, number: int) -> Any:
 
 
 def works_on(worker: Worker, research_id: str) -> bool:
-    return any(flight.known.research_id == research_id for flight in worker.flights)
+    return any(in_flight.known.research_id == research_id for in_flight in worker.flights)
 
 
 def late(items: Any, number: int) -> Any:

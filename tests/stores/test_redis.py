@@ -17,8 +17,8 @@ from limits.aio.strategies import MovingWindowRateLimiter
 from mcp import Client
 from mcp_types import CallToolResult, TextContent
 
-from parallel_mcp import client as client_module
 from parallel_mcp.client import Pacing
+from parallel_mcp.client import pacing as client_module
 from parallel_mcp.errors import PacingFull, StoreFailed
 from parallel_mcp.research import LEASE_SECONDS, Scope
 from parallel_mcp.server import build

@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 from parallel_mcp import errors
-from parallel_mcp.research import LEASE_SECONDS, Row, Scope, Store
+from parallel_mcp.research import LEASE_SECONDS, ResearchRun, Scope, Store
 from tests.stores.conftest import ALICE, Kept, added, answer, answered, asked, content_of, failed
 
 pytestmark = pytest.mark.anyio
@@ -18,7 +18,7 @@ STRANGERS = [
 ]
 
 
-async def over(store: Store, row: Row) -> Row:
+async def over(store: Store, row: ResearchRun) -> ResearchRun:
     """The row, completed."""
     done = await store.finish(row.research_id, row.holder or "one", answered())
     assert done is not None
@@ -36,7 +36,7 @@ async def lines(store: Store, scope: Scope = ALICE) -> tuple[int, float, float]:
     )
 
 
-async def lapsed(kept: Kept) -> Row:
+async def lapsed(kept: Kept) -> ResearchRun:
     """A row whose worker was not heard of for a lease's time."""
     row = await added(kept.store, asked())
     kept.clock.pass_by(LEASE_SECONDS + 1)
@@ -76,7 +76,7 @@ async def test_a_question_whose_worker_is_gone_is_joined_too(kept: Kept) -> None
 
 
 async def test_fifty_who_ask_the_same_at_once_make_one_row(kept: Kept) -> None:
-    found: list[tuple[Row, str]] = []
+    found: list[tuple[ResearchRun, str]] = []
     stores = [kept.store, kept.another()]
 
     async def ask(number: int) -> None:
@@ -152,21 +152,21 @@ async def test_the_same_question_can_be_under_way_again_after_a_cancellation(kep
 
 
 @pytest.mark.parametrize("stranger", STRANGERS, ids=["caller", "payer", "origin"])
-async def test_a_row_does_not_exist_for_anybody_else(kept: Kept, stranger: Scope) -> None:
+async def test_a_row_does_not_exist_for_anybody_else(kept: Kept, failure: Scope) -> None:
     row = await added(kept.store, asked())
-    assert await kept.store.get(row.research_id, stranger) is None
-    assert await kept.store.get(row.research_id, stranger, "waiter") is None
-    assert await kept.store.cancel(row.research_id, stranger) is None
-    assert await kept.store.list(stranger) == []
-    assert await kept.store.forget(stranger, row.research_id) == 0
+    assert await kept.store.get(row.research_id, failure) is None
+    assert await kept.store.get(row.research_id, failure, "waiter") is None
+    assert await kept.store.cancel(row.research_id, failure) is None
+    assert await kept.store.list(failure) == []
+    assert await kept.store.forget(failure, row.research_id) == 0
     kept.clock.pass_by(LEASE_SECONDS + 1)
     seen = await kept.store.get(row.research_id, ALICE)
     assert seen is not None
     assert seen.status == "working"
-    assert await kept.store.claim(replace(seen, scope=stranger), "two", 0.01, None) is None
+    assert await kept.store.claim(replace(seen, scope=failure), "two", 0.01, None) is None
     await over(kept.store, row)
-    assert await kept.store.forget(stranger) == 0
-    assert await kept.store.get(row.research_id, stranger) is None
+    assert await kept.store.forget(failure) == 0
+    assert await kept.store.get(row.research_id, failure) is None
     assert content_of(await kept.store.get(row.research_id, ALICE)) == "Because."
 
 
@@ -199,7 +199,7 @@ async def test_a_lapsed_row_is_claimed_by_one_of_two(kept: Kept) -> None:
 async def test_of_many_that_claim_at_once_one_has_it(kept: Kept) -> None:
     seen = await lapsed(kept)
     stores = [kept.store, kept.another()]
-    found: list[Row | None] = []
+    found: list[ResearchRun | None] = []
 
     async def claim(number: int) -> None:
         found.append(await stores[number % 2].claim(seen, f"holder {number}", 0.01, None))
@@ -248,7 +248,7 @@ async def test_renewing_what_is_over_says_so_and_changes_nothing(kept: Kept) -> 
     assert (row.status, row.due, row.holder) == ("completed", None, None)
 
 
-async def interrupted(kept: Kept, row: Row) -> Row:
+async def interrupted(kept: Kept, row: ResearchRun) -> ResearchRun:
     """The row after both who worked on it were lost."""
     for holder in ("two", "three"):
         kept.clock.pass_by(LEASE_SECONDS + 1)
@@ -634,8 +634,8 @@ async def test_the_ledger_is_told_by_day_and_model_newest_first(kept: Kept) -> N
     await kept.store.charge(ALICE, "core", 0.025, None)
     await kept.store.charge(STRANGERS[0], "core", 0.025, None)
     await kept.store.charge(STRANGERS[1], "core", 0.025, None)
-    told = [(line.model, line.requests, line.usd) for line in await kept.store.spent(ALICE)]
-    assert told == [("core", 1, 0.025), ("speed", 1, 0.005), ("speed", 1, 0.005)]
+    on_progress = [(line.model, line.requests, line.usd) for line in await kept.store.spent(ALICE)]
+    assert on_progress == [("core", 1, 0.025), ("speed", 1, 0.005), ("speed", 1, 0.005)]
     days = [line.day for line in await kept.store.spent(ALICE)]
     assert days[0] == days[1] > days[2]
     assert len(await kept.store.spent(ALICE, 1)) == 2

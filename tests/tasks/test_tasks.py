@@ -316,12 +316,12 @@ async def test_cancelling_leaves_the_work_to_a_call_that_waits_for_it(upstream: 
         handle = await started(client)
         waiting = anyio.Event()
 
-        async def told(*_: Any) -> None:
+        async def on_progress(*_: Any) -> None:
             waiting.set()
 
         async def wait() -> None:
             given = {"research_id": handle.task_id}
-            results.append(await client.call_tool("deep_research", given, progress_callback=told))
+            results.append(await client.call_tool("deep_research", given, progress_callback=on_progress))
 
         group.start_soon(wait)
         with anyio.fail_after(10):

@@ -13,9 +13,10 @@ from mcp.server.mcpserver import MCPServer
 from mcp_types import CallToolResult, Icon, ResourceLink
 
 from parallel_mcp import tools
-from parallel_mcp.server import CheckedTool, build, opened
+from parallel_mcp.server import build, open_app
 from parallel_mcp.settings import Settings
-from parallel_mcp.tools import Works
+from parallel_mcp.tools import AppContext
+from parallel_mcp.tools.checked import CheckedTool
 from tests.upstream import Upstream
 
 ERAS = ("auto", "legacy")
@@ -51,9 +52,9 @@ async def beating(upstream: Upstream, era: str, heartbeat: float) -> AsyncIterat
     """The same tools with another heartbeat, which is no setting."""
 
     @asynccontextmanager
-    async def lifespan(_: MCPServer[Works]) -> AsyncIterator[Works]:
-        async with opened(settings_for(upstream)) as works:
-            yield replace(works, heartbeat_seconds=heartbeat)
+    async def lifespan(_: MCPServer[AppContext]) -> AsyncIterator[AppContext]:
+        async with open_app(settings_for(upstream)) as app:
+            yield replace(app, heartbeat_seconds=heartbeat)
 
     offered = [CheckedTool.of(fn, "Tool", Icon(src="data:,")) for fn in (tools.web_answer, tools.deep_research)]
     async with Client(MCPServer("beating", tools=list(offered), lifespan=lifespan), mode=era) as client:

@@ -11,8 +11,8 @@ from mcp_types import CallToolResult
 
 from parallel_mcp import errors
 from parallel_mcp.models import Answer, Basis, Citation, Question
-from parallel_mcp.research import INTERRUPTED, Row, Scope
-from parallel_mcp.tools import answer_result, research_result
+from parallel_mcp.research import INTERRUPTED, ResearchRun, Scope
+from parallel_mcp.tools.results import answer_result, research_result
 from tests.tools.conftest import links_of, text_of
 
 CITATIONS = tuple(
@@ -39,7 +39,7 @@ def answer_of(content: str, **more: Any) -> Answer:
     return Answer(**{**whole, **more})
 
 
-def row_of(answer: Answer | None = None, **more: Any) -> Row:
+def row_of(answer: Answer | None = None, **more: Any) -> ResearchRun:
     whole: dict[str, Any] = {
         "research_id": "r-1",
         "scope": Scope("local", "payer", "origin"),
@@ -56,10 +56,10 @@ def row_of(answer: Answer | None = None, **more: Any) -> Row:
         "cost_usd": 0.01,
         "read_at": 1_003.0,
     }
-    return Row(**{**whole, **more})
+    return ResearchRun(**{**whole, **more})
 
 
-def result_of(row: Row, *, limit: int = 40_000, sent: bool = True, **more: Any) -> CallToolResult:
+def result_of(row: ResearchRun, *, limit: int = 40_000, sent: bool = True, **more: Any) -> CallToolResult:
     return research_result(row, sent=sent, limit=limit, **more)
 
 

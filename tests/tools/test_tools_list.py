@@ -11,7 +11,7 @@ from tests.tools.conftest import Connect
 pytestmark = pytest.mark.anyio
 
 SNAPSHOT = Path(__file__).with_name("tools_list.json")
-MOST_BYTES = 6_000
+MAX_BYTES = 6_000
 
 
 async def _listed(connect: Connect) -> list[dict[str, Any]]:
@@ -29,7 +29,7 @@ async def test_the_tools_are_as_they_were_reviewed(connect: Connect) -> None:
 
 async def test_the_definitions_cost_no_more_than_six_thousand_bytes(connect: Connect) -> None:
     tools = await _listed(connect)
-    assert len(json.dumps({"tools": tools}, separators=(",", ":")).encode()) <= MOST_BYTES
+    assert len(json.dumps({"tools": tools}, separators=(",", ":")).encode()) <= MAX_BYTES
 
 
 async def test_there_are_exactly_two_tools_with_titles_and_annotations(connect: Connect) -> None:

@@ -1,0 +1,243 @@
+"""One question over HTTP: pacing, timeouts, retries.
+
+A request is sent again only where it surely never started (no connection) or was refused before
+an answer began (429, 5xx): Chat has no idempotency key, so anything else may be billed twice.
+"""
+
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+import anyio.to_thread
+import httpx2
+import stamina
+
+from parallel_mcp import chat, errors, telemetry
+from parallel_mcp.client.api_key import ApiKey
+from parallel_mcp.client.failures import LOWER_ERRORS, causes, map_exception, retry_after_seconds, retry_wait
+from parallel_mcp.client.grace import finish_within_grace
+from parallel_mcp.client.pacing import OnProgress, Pacing
+from parallel_mcp.client.probe import INCONCLUSIVE, PROBE_SECONDS, probe
+from parallel_mcp.client.reading import AnswerProgress, read_answer, read_error_body
+from parallel_mcp.errors import UpstreamError
+from parallel_mcp.models import Answer, Question
+
+logger = logging.getLogger(__name__)
+
+MAX_RETRY_AFTER_SECONDS = 60.0
+"""Longest wait that a `retry-after` may ask for before another attempt."""
+
+_BIG_BYTES = 1024 * 1024
+
+_GATEWAY_TIMED_OUT = frozenset({504, 524})
+
+
+@dataclass(slots=True)
+class SendTracker:
+    """Notes when a request leaves, by the trace of the connection; until then nothing can be billed."""
+
+    tell: Callable[[], None]
+    begun: bool = False
+    _socket: Any = None
+
+    async def trace(self, event: str, info: Mapping[str, Any]) -> None:
+        """Take one of httpcore2's trace events."""
+        if event.endswith(".send_request_headers.started") and info["request"].method == b"POST":
+            self.begin()
+        elif event == "connection.connect_tcp.complete":
+            self._socket = info["return_value"]
+        elif event == "connection.start_tls.failed":
+            # httpcore2 leaves the socket open where the handshake is cancelled.
+            with anyio.CancelScope(shield=True):
+                await self._socket.aclose()
+
+    def begin(self) -> None:
+        """The request is leaving."""
+        if not self.begun:
+            self.begun = True
+            self.tell()
+
+
+@dataclass(frozen=True, slots=True)
+class ChatClient:
+    """Asks Parallel's Chat API over `http`.
+
+    `timeouts` are seconds for a whole answer by model, `prices` US dollars a request. A gateway's
+    timeout that comes later than `late_seconds` is not taken for a refusal: the work had begun.
+    """
+
+    http: httpx2.AsyncClient
+    pacing: Pacing
+    timeouts: Mapping[str, float]
+    prices: Mapping[str, float]
+    stream: bool = True
+    answer_citations: bool = True
+    attempts: int = 3
+    backoff_seconds: float = 0.5
+    late_seconds: float = 10.0
+
+    async def ask(
+        self,
+        question: Question,
+        key: str,
+        *,
+        payer: str,
+        on_progress: OnProgress,
+        sent: Callable[[], None],
+        max_wait: float | None = None,
+    ) -> Answer:
+        """The answer to one question; one that broke off is given as far as it came, with a warning.
+
+        `told` gets the words as they arrive; `sent` is called when a request leaves; `patience` is how
+        many seconds to wait for pacing, or before another attempt. An answer that has arrived
+        whole is given even to a task that is being cancelled. Raises UpstreamError or PacingFull.
+        """
+        secret = ApiKey(key)
+        del key  # A traceback with local variables must not show it.
+        url = self.http.base_url
+        with telemetry.asking(question.model, url.host, url.port, self.prices[question.model]) as traced:
+            answer = await self._asked(question, secret, payer, on_progress, traced.leaving(sent), max_wait)
+            traced.answered()
+            return answer
+
+    async def _asked(
+        self,
+        question: Question,
+        secret: ApiKey,
+        payer: str,
+        on_progress: OnProgress,
+        sent: Callable[[], None],
+        max_wait: float | None,
+    ) -> Answer:
+        async for attempt in stamina.retry_context(
+            on=self._again(on_progress, max_wait),
+            attempts=self.attempts,
+            timeout=None,
+            wait_initial=self.backoff_seconds,
+            wait_max=10.0,
+            wait_jitter=self.backoff_seconds,
+        ):
+            with attempt:
+                await self.pacing.turn(payer, on_progress, max_wait)
+                return await finish_within_grace(partial(self._once, question, secret, on_progress, SendTracker(sent)))
+        raise AssertionError("unreachable: retry_context ends in an answer or an error")
+
+    async def verify_key(self, key: str) -> None:
+        """Find out whether Parallel takes a key, with a request that has nothing in it and costs nothing.
+
+        Raises KeyRefused, AccessRefused, or what keeps it from being found out. All unproven keys share
+        one turn in pacing, so that whoever makes keys up slows down only those who are new.
+        """
+        secret = ApiKey(key)
+        del key
+        await self.pacing.turn("unproven", _ignore, PROBE_SECONDS)
+        status, failure = await probe(self.http, secret.value)
+        if failure is not None and (status is None or status in INCONCLUSIVE):
+            raise failure
+
+    def _again(self, on_progress: OnProgress, max_wait: float | None) -> Callable[[Exception], bool | float]:
+        left = self.attempts
+
+        def again(error: Exception) -> bool | float:
+            nonlocal left
+            left -= 1
+            if isinstance(error, UpstreamError):
+                telemetry.attempt_failed(error.kind)
+            wait = retry_wait(error, MAX_RETRY_AFTER_SECONDS if max_wait is None else max_wait)
+            if left and wait is not False and isinstance(error, UpstreamError):
+                status = f" (HTTP {error.status})" if error.status else ""
+                on_progress(f"{error.headline}{status}; asking again")
+            return wait
+
+        return again
+
+    async def _once(self, question: Question, secret: ApiKey, on_progress: OnProgress, sending: SendTracker) -> Answer:
+        began = time.monotonic()
+        reading = chat.Reading(secret.hide)
+        failure = await self._failure(question, secret, on_progress, sending, reading)
+        if failure is not None and not isinstance(failure, _MID_ANSWER):
+            raise failure
+        understand = partial(self._understood, question, reading, failure, time.monotonic() - began)
+        return await anyio.to_thread.run_sync(understand) if reading.size > _BIG_BYTES else understand()
+
+    def _understood(
+        self, question: Question, reading: chat.Reading, failure: UpstreamError | None, seconds: float
+    ) -> Answer:
+        reply = reading.reply() if failure is None else reading.cut()
+        if reply is None:
+            assert failure is not None
+            raise failure
+        return chat.answer(
+            question,
+            reply,
+            answer_citations=self.answer_citations,
+            cost_usd=self.prices[question.model],
+            seconds=seconds,
+        )
+
+    async def _failure(
+        self, question: Question, secret: ApiKey, on_progress: OnProgress, sending: SendTracker, reading: chat.Reading
+    ) -> UpstreamError | None:
+        """What kept the response from arriving whole.
+
+        Returned and not raised from what caused it: an error of httpx2 holds the request, with the key.
+        """
+        seconds = self.timeouts[question.model]
+        try:
+            with anyio.fail_after(seconds):
+                await self._exchange(question, secret, on_progress, sending, reading)
+        except UpstreamError as error:
+            return error
+        except LOWER_ERRORS as error:
+            logger.debug("A request failed: %s", " from ".join(type(cause).__name__ for cause in causes(error)))
+            return map_exception(error, seconds, sent=sending.begun)
+        return None
+
+    async def _exchange(
+        self, question: Question, secret: ApiKey, on_progress: OnProgress, sending: SendTracker, reading: chat.Reading
+    ) -> None:
+        """Send the question, and read what comes back."""
+        began = time.monotonic()
+        async with self._posted(question, secret, sending) as response:
+            if not response.is_success:
+                late = response.status_code in _GATEWAY_TIMED_OUT and time.monotonic() - began > self.late_seconds
+                raise chat.refusal(
+                    response.status_code,
+                    await read_error_body(response),
+                    retry_after_seconds(response),
+                    hide=secret.hide,
+                    may_be_billed=late or None,
+                )
+            await read_answer(response, reading, AnswerProgress(question, on_progress, self.answer_citations))
+
+    @asynccontextmanager
+    async def _posted(self, question: Question, secret: ApiKey, sending: SendTracker) -> AsyncIterator[httpx2.Response]:
+        request = self.http.build_request(
+            "POST",
+            "/chat/completions",
+            json=chat.request(question, stream=self.stream, answer_citations=self.answer_citations),
+            headers=secret.bearer(),
+            extensions={"trace": sending.trace},
+        )
+        response = await self.http.send(request, stream=True)
+        # A transport without a trace, such as a test's, has sent it by now too.
+        sending.begin()
+        try:
+            yield response
+        finally:
+            with anyio.move_on_after(1, shield=True):
+                await response.aclose()
+
+
+def _ignore(_: str) -> None:
+    """Nobody is told."""
+
+
+_MID_ANSWER = (errors.ConnectionLost, errors.AnswerTimedOut, errors.AnswerUnreadable)
+"""Failures that may come in the midst of an answer."""

@@ -1,0 +1,90 @@
+"""Reading a response: an answer to its end, an error body for a moment, and progress meanwhile."""
+
+import contextlib
+import time
+from collections.abc import AsyncIterator
+
+import anyio
+import anyio.lowlevel
+import anyio.to_thread
+import httpx2
+
+from parallel_mcp import chat, errors, telemetry
+from parallel_mcp.client.failures import LOWER_ERRORS
+from parallel_mcp.client.pacing import OnProgress
+from parallel_mcp.models import Question
+
+MAX_BYTES = 64 * 1024 * 1024
+
+MAX_ERROR_BODY_BYTES = 64 * 1024
+
+_ERROR_BODY_SECONDS = 0.5
+
+_DRAIN_SECONDS = 0.2
+
+
+async def read_answer(response: httpx2.Response, reading: chat.Reading, words: "AnswerProgress") -> None:
+    """Read a success to its end mark or its end. Raises UpstreamError where it is none."""
+    async with contextlib.aclosing(response.aiter_bytes()) as parts:
+        async for part in parts:
+            words.add(reading.feed(part))
+            if reading.size > MAX_BYTES:
+                raise errors.AnswerUnreadable("it is larger than 64 MB")
+            if reading.done:
+                await _drain(parts)
+                return
+
+
+async def _drain(parts: AsyncIterator[bytes]) -> None:
+    """Read on to the end for a moment, so that the connection can serve the next question."""
+    with anyio.move_on_after(_DRAIN_SECONDS, shield=True), contextlib.suppress(*LOWER_ERRORS):
+        async for _ in parts:
+            pass
+
+
+async def read_error_body(response: httpx2.Response) -> bytes:
+    """What comes of a refusal's body within a moment: its status alone says most."""
+    said: list[bytes] = []
+    size = 0
+    with anyio.move_on_after(_ERROR_BODY_SECONDS, shield=True), contextlib.suppress(*LOWER_ERRORS):
+        async with contextlib.aclosing(response.aiter_bytes()) as parts:
+            async for part in parts:
+                said.append(part)
+                size += len(part)
+                if size >= MAX_ERROR_BODY_BYTES:
+                    break
+    return b"".join(said)[:MAX_ERROR_BODY_BYTES]
+
+
+class AnswerProgress:
+    """Tells the words of an answer as they arrive, a few times a second and not for every delta."""
+
+    every_seconds = 0.2
+    most_chars = 50_000
+
+    def __init__(self, question: Question, on_progress: OnProgress, answer_citations: bool) -> None:
+        self._question = question
+        self._told = on_progress
+        self._answer_citations = answer_citations
+        self._content: list[str] = []
+        self._size = 0
+        self._last = float("-inf")
+
+    def add(self, delta: str) -> None:
+        """Take the next words of the answer."""
+        if delta and not self._size:
+            telemetry.first_word()
+        self._size += len(delta)
+        if self._size <= self.most_chars:
+            self._content.append(delta)
+        now = time.monotonic()
+        if delta and now - self._last >= self.every_seconds:
+            self._last = now
+            self._told(self._said() or f"Receiving the answer: {self._size} characters so far")
+
+    def _said(self) -> str:
+        """The words so far; none of an answer that is too long to be read anew each time."""
+        if self._size > self.most_chars:
+            return ""
+        content = "".join(self._content)
+        return chat.said_so_far(self._question, content, answer_citations=self._answer_citations)

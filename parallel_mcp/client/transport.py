@@ -1,0 +1,83 @@
+"""The HTTP client of a process: certificates, proxies, connections."""
+
+import ssl
+import time
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+
+import httpx2
+
+from parallel_mcp import errors
+
+CONNECT_SECONDS = 10.0
+
+SWEEP_SECONDS = 5.0
+"""How often the connections of lanes that are not in use are looked at."""
+
+
+# Idle connections are few, because each is looked at whenever a request ends; and they are kept shorter than a server
+# keeps them (5 s is common), because a request on one that is just being closed is lost, and may be billed.
+_LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=20, keepalive_expiry=2.0)
+
+
+def open_http(base_url: str) -> httpx2.AsyncClient:
+    """The one HTTP client of a process. No limit on connections: pacing is the only limit.
+
+    The system's certificate store and the usual proxy variables are honoured. Redirects are not
+    followed, for they would carry the key to another host; cookies are not kept, for they would tie
+    one caller's requests to another's. Raises ConnectFailed where the certificates cannot be read.
+    """
+    try:
+        certificates = httpx2.create_ssl_context()
+    except (OSError, ssl.SSLError):
+        raise errors.ConnectFailed("SSL_CERT_FILE or SSL_CERT_DIR names no usable certificates") from None
+    return httpx2.AsyncClient(
+        base_url=base_url,
+        verify=certificates,
+        # The emptiest pattern: what the proxy variables say comes first.
+        mounts={"": Lanes(certificates)},
+        limits=_LIMITS,
+        timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS),
+        follow_redirects=False,
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+        headers={"user-agent": "parallel-mcp"},
+    )
+
+
+class Lanes(httpx2.AsyncBaseTransport):
+    """Many small pools of connections in place of a large one.
+
+    A pool looks at each of its connections whenever a request begins or ends, so that the work grows
+    with the square of what is under way at once.
+    """
+
+    def __init__(self, certificates: ssl.SSLContext, lanes: int = 16, most_waiting: int = 20) -> None:
+        self.lanes = [httpx2.AsyncHTTPTransport(verify=certificates, limits=_LIMITS) for _ in range(lanes)]
+        self._waiting = [0] * lanes
+        self._most_waiting = most_waiting
+        self._swept = time.monotonic()
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Send it by the first lane that is not full, so that connections are used again; else by the emptiest."""
+        free = (lane for lane, waiting in enumerate(self._waiting) if waiting < self._most_waiting)
+        lane = next(free, self._waiting.index(min(self._waiting)))
+        self._waiting[lane] += 1
+        try:
+            await self._sweep()
+            return await self.lanes[lane].handle_async_request(request)
+        finally:
+            self._waiting[lane] -= 1
+
+    async def _sweep(self) -> None:
+        """Now and then close what has expired, in every lane: a pool looks at its own only when it is used."""
+        if time.monotonic() - self._swept < SWEEP_SECONDS:
+            return
+        self._swept = time.monotonic()
+        for lane in self.lanes:
+            for connection in lane._pool.connections:
+                if connection.has_expired():
+                    await connection.aclose()
+
+    async def aclose(self) -> None:
+        """Close all of them."""
+        for lane in self.lanes:
+            await lane.aclose()

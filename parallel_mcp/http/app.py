@@ -1,0 +1,97 @@
+"""The ASGI app: `/mcp` and `/healthz`, with everything that stands in front of them."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from mcp.server.transport_security import TransportSecuritySettings
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+
+from parallel_mcp.compat.http_errors import PlainErrors
+from parallel_mcp.compat.surrogates import SurrogateRepair
+from parallel_mcp.http.callers import LOOPBACK, AuthMiddleware, callers_are_known, is_loopback
+from parallel_mcp.http.health import Health
+from parallel_mcp.http.keep_alive import KeepAliveMiddleware
+from parallel_mcp.server import build
+from parallel_mcp.settings import Settings, SettingsError
+
+logger = logging.getLogger(__name__)
+
+MAX_BODY_BYTES = 1024 * 1024
+
+ANY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104  # named in order to warn about them
+
+SHORT_TOKEN_CHARS = 16
+
+
+def application(settings: Settings) -> Starlette:
+    """The ASGI app: `/mcp` and `/healthz`.
+
+    Raises SettingsError where it would let strangers spend the server's key.
+    """
+    if not is_loopback(settings.host) and not callers_are_known(settings):
+        raise SettingsError(
+            "PARALLEL_MCP_HOST is not a loopback address, so callers must be known: set PARALLEL_MCP_ACCESS_TOKENS "
+            "(name:token, ...), or PARALLEL_MCP_BRING_YOUR_OWN_KEY=true"
+        )
+    _warn(settings)
+    server = build(settings)
+    health = Health(server)
+    server.custom_route("/healthz", methods=["GET"])(health.answer)
+    security = _security(settings)
+    app = server.streamable_http_app(
+        # Stateless, so that any replica serves any request.
+        stateless_http=True,
+        max_request_body_size=MAX_BODY_BYTES,
+        transport_security=security,
+        host=settings.host,
+    )
+    app.user_middleware.append(Middleware(AuthMiddleware, settings=settings, security=security))
+    app.user_middleware.append(Middleware(KeepAliveMiddleware, seconds=settings.heartbeat_seconds))
+    app.user_middleware.append(Middleware(PlainErrors))
+    app.user_middleware.append(Middleware(SurrogateRepair, max_bytes=MAX_BODY_BYTES))
+    serving = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def lifespan(app: Any) -> AsyncIterator[Any]:
+        async with serving(app) as state, health.running():
+            yield state
+
+    app.router.lifespan_context = lifespan
+    return app
+
+
+def _warn(settings: Settings) -> None:
+    """Say what will not work, or not be safe, although it starts."""
+    for name, token in settings.access_tokens.items():
+        if len(token.get_secret_value()) < SHORT_TOKEN_CHARS:
+            logger.warning("The access token of %s is short and can be guessed: make it of 32 random characters", name)
+    if settings.host in ANY_ADDRESS and not settings.allowed_hosts:
+        logger.warning(
+            "Only callers who use the name localhost will be served: set PARALLEL_MCP_ALLOWED_HOSTS to the names "
+            "and addresses that callers use for this server"
+        )
+
+
+def _security(settings: Settings) -> TransportSecuritySettings:
+    """Host and Origin checks, on every address. The address that is bound is a name of this server too."""
+    bound = () if settings.host in ANY_ADDRESS else (settings.host,)
+    names = dict.fromkeys(_bracketed(name) for name in (*LOOPBACK, *bound, *settings.allowed_hosts))
+    hosts = [pattern for name in names for pattern in ((name,) if _has_port(name) else (name, f"{name}:*"))]
+    origins = [f"http://{name}{port}" for name in LOOPBACK for port in ("", ":*")]
+    return TransportSecuritySettings(
+        enable_dns_rebinding_protection=True,
+        allowed_hosts=hosts,
+        allowed_origins=[*origins, *settings.allowed_origins],
+    )
+
+
+def _bracketed(name: str) -> str:
+    """A host as it stands in a Host header."""
+    return f"[{name}]" if name.count(":") > 1 and not name.startswith("[") else name
+
+
+def _has_port(name: str) -> bool:
+    return ":" in name.rpartition("]")[2]

@@ -1,0 +1,53 @@
+"""Serving the app until a signal comes."""
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from sse_starlette.sse import AppStatus
+
+from parallel_mcp.http.app import application
+from parallel_mcp.settings import Settings
+
+
+class _Service(uvicorn.Server):
+    """uvicorn that says when it listens, and exits with 0 after a signal instead of raising it once more."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, then say so."""
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop at SIGINT and SIGTERM; a second one stops at once."""
+        with super().capture_signals():
+            yield
+            self._captured_signals.clear()
+
+
+def run(settings: Settings, ready: Callable[[str], None]) -> None:
+    """Serve until a signal comes; `ready` gets the URL once it listens.
+
+    Raises SettingsError, or OSError where the address cannot be had.
+    """
+    # It would break the streams of the first era off at the signal, and so take their calls the time to finish.
+    AppStatus.enable_automatic_graceful_drain = False
+    config = uvicorn.Config(
+        application(settings),
+        log_config=None,
+        access_log=False,
+        ws="none",
+        timeout_graceful_shutdown=max(round(settings.shutdown_seconds), 1),
+    )
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    url = f"http://{host}:{listener.getsockname()[1]}/mcp"
+    _Service(config, lambda: ready(url)).run(sockets=[listener])

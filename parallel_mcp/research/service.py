@@ -1,0 +1,499 @@
+"""The research service: takes questions in, works on them, and lets calls wait for the answers.
+
+The service owns the work and the calls only wait for it, so a call that a host gives up on loses
+nothing. There is no queue: a row is added already leased to the process that works on it.
+"""
+
+import logging
+import math
+import secrets
+import traceback
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+import anyio
+from anyio.abc import TaskGroup
+
+from parallel_mcp import errors, telemetry
+from parallel_mcp.chat import CUT_SHORT
+from parallel_mcp.errors import ParallelError
+from parallel_mcp.models import Answer, Question
+from parallel_mcp.research.in_flight import AnswerInFlight, InFlight, OnProgress, ResearchInFlight
+from parallel_mcp.research.principal import Principal, Scope
+from parallel_mcp.research.records import Admission, NewRun, Outcome, ResearchRun, Settlement, join_key
+from parallel_mcp.research.store import LEASE_SECONDS, Store
+from parallel_mcp.research.upstream import UpstreamHealth
+
+logger = logging.getLogger(__name__)
+
+RENEW_SECONDS = 5.0
+
+POLL_SECONDS = 1.0
+
+SHUTDOWN_STORE_SECONDS = 0.5
+"""What the store may take at shutdown."""
+
+STOP_SECONDS = 1.0
+"""How long a cancel waits for the request to be closed."""
+
+SEEN_LAPSE_SECONDS = 3600.0
+
+MAX_VERIFIED_KEYS = 10_000
+"""How many brought keys are remembered, by their payers, as ones that Parallel takes."""
+
+CLOSING = "This server is shutting down; nothing was sent. Call again once it is back."
+
+
+class Asks(Protocol):
+    """What the desk needs of a Chat client."""
+
+    async def verify_key(self, key: str) -> None:
+        """Find out for nothing whether the key is taken. Raises KeyRefused, or what keeps it from being found out."""
+        ...
+
+    async def ask(
+        self,
+        question: Question,
+        key: str,
+        *,
+        payer: str,
+        on_progress: Callable[[str], None],
+        sent: Callable[[], None],
+        max_wait: float | None = None,
+    ) -> Answer:
+        """The answer. Raises a ParallelError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceConfig:
+    """How the desk works. Times are in seconds, prices US dollars a request by model."""
+
+    prices: Mapping[str, float]
+    budget_usd: float | None = None
+    reuse_seconds: float = 600.0
+    renew_seconds: float = RENEW_SECONDS
+    poll_seconds: float = POLL_SECONDS
+    max_pacing_wait: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class _SeenLapse:
+    """A lease that was seen lapsed, and when by our own monotonic clock."""
+
+    lease: tuple[str | None, float | None]
+    seen: float
+
+
+class ResearchService:
+    """Takes research in and works on it; `async with` it. One a process."""
+
+    def __init__(self, client: Asks, store: Store, config: ServiceConfig) -> None:
+        self._client = client
+        self._store = store
+        self._config = config
+        self._holder = secrets.token_hex(8)
+        self._research_in_flight: dict[str, ResearchInFlight] = {}
+        self._answers_in_flight: dict[str, AnswerInFlight] = {}
+        self._lapses: dict[str, _SeenLapse] = {}
+        self._verified: OrderedDict[str, None] = OrderedDict()
+        self.upstream = UpstreamHealth()
+        self._shields: set[anyio.CancelScope] = set()
+        self._closing = False
+        self._group: TaskGroup
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator["ResearchService"]:
+        """Work until the block ends; then stop, and give the leases back within half a second."""
+        async with anyio.create_task_group() as self._group:
+            try:
+                yield self
+            finally:
+                self._close()
+
+    def _close(self) -> None:
+        self._closing = True
+        last = anyio.current_time() + SHUTDOWN_STORE_SECONDS
+        for scope in self._shields:
+            scope.deadline = min(scope.deadline, last)
+        self._group.cancel_scope.cancel()
+
+    @contextmanager
+    def _shielded_for(self, seconds: float = math.inf) -> Iterator[None]:
+        """Do something whole though the caller goes: at most for `seconds`, and for half of one at shutdown.
+
+        Past that it is broken off in silence.
+        """
+        with anyio.CancelScope(shield=True) as scope:
+            scope.deadline = anyio.current_time() + (min(seconds, SHUTDOWN_STORE_SECONDS) if self._closing else seconds)
+            self._shields.add(scope)
+            try:
+                yield
+            finally:
+                self._shields.discard(scope)
+
+    @property
+    def store(self) -> Store:
+        """Where the rows are."""
+        return self._store
+
+    def words(self, research_id: str) -> str:
+        """What was last heard of a research that this process works on; empty for any other."""
+        in_flight = self._research_in_flight.get(research_id)
+        return in_flight.words if in_flight is not None else ""
+
+    async def ask(
+        self, principal: Principal, question: Question, *, fresh: bool = False
+    ) -> tuple[ResearchRun, Admission]:
+        """Take a question in: its row, and whether it is new. `fresh` skips what was answered lately.
+
+        Raises BudgetReached, StoreFailed, or NotReady once the desk is closing.
+        """
+        if self._closing:
+            raise errors.NotReady(CLOSING)
+        await self._verify_key(principal)
+        new = NewRun(
+            scope=principal.scope,
+            key=join_key(principal.scope, question),
+            question=question,
+            holder=self._holder,
+            price_usd=self._config.prices[question.model],
+            budget_usd=self._config.budget_usd,
+            reuse_seconds=0 if fresh else self._config.reuse_seconds,
+        )
+        # A row that is added has to be worked on, whether or not the host still waits.
+        with self._shielded_for():
+            row, entry = await self._store.add_or_join(new)
+            if entry == "added":
+                await self._begin(principal, row)
+            return row, entry
+        raise errors.NotReady(CLOSING)
+
+    async def _verify_key(self, principal: Principal) -> None:
+        """Refuse a brought key that Parallel does not take, before anything is kept for it."""
+        payer = principal.scope.payer
+        if not principal.brought:
+            return
+        if payer not in self._verified:
+            await self._client.verify_key(principal.key)
+        self._verified[payer] = None
+        self._verified.move_to_end(payer)
+        if len(self._verified) > MAX_VERIFIED_KEYS:
+            self._verified.popitem(last=False)
+
+    async def _begin(self, principal: Principal, row: ResearchRun) -> None:
+        """Work on a row that is leased to us."""
+        if self._closing:
+            await self._release(row.research_id, sent=False)
+            raise errors.NotReady(CLOSING)
+        in_flight = self._research_in_flight[row.research_id] = ResearchInFlight(row=row)
+        self._group.start_soon(self._work, principal, in_flight, name=f"research {row.research_id}")
+
+    async def wait(
+        self, principal: Principal, research_id: str, seconds: float, on_progress: OnProgress
+    ) -> tuple[ResearchRun, bool]:
+        """The row when it is over or `seconds` have passed, and whether this call sent a request for it.
+
+        A row that nobody works on any more is taken over. Raises UnknownResearch, StoreFailed, BudgetReached.
+        """
+        waiter = secrets.token_hex(8)
+        deadline = anyio.current_time() + seconds
+        sent = False
+        refused: ResearchInFlight | None = None
+        linked: ResearchInFlight | None = None
+        try:
+            while True:
+                in_flight = self._research_in_flight.get(research_id)
+                row = await self._look(principal, research_id, waiter, in_flight or refused)
+                if in_flight is not None and in_flight is not linked:
+                    telemetry.joined(in_flight.call)
+                    linked = in_flight
+                if row.status != "working":
+                    return row, sent
+                if in_flight is None and await self._take_over(principal, row):
+                    sent = True
+                    continue
+                left = deadline - anyio.current_time()
+                if left <= 0:
+                    return row if in_flight is None else in_flight.snapshot(), sent
+                await self._pause(in_flight, left, on_progress)
+                refused = in_flight if in_flight is not None and in_flight.refused else None
+        finally:
+            with self._shielded_for(1), log_store_errors("A call let go, and the store did not note it"):
+                await self._store.leave(research_id, waiter)
+
+    async def _look(
+        self, principal: Principal, research_id: str, waiter: str, in_flight: ResearchInFlight | None
+    ) -> ResearchRun:
+        """The row, from this process where the store fails but the work goes on here."""
+        try:
+            row = await self._store.get(research_id, principal.scope, waiter)
+        except errors.StoreFailed:
+            if in_flight is None or in_flight.row.scope != principal.scope:
+                raise
+            return in_flight.snapshot()
+        if row is None:
+            # Gone from the store, by a refused key or with the store's own memory: the work here still counts.
+            if in_flight is not None and in_flight.row.scope == principal.scope:
+                return in_flight.snapshot()
+            raise errors.UnknownResearch(research_id)
+        # What came back is given even while the store cannot take it.
+        unstored = in_flight is not None and in_flight.ended.is_set() and row.status == "working"
+        return in_flight.snapshot() if in_flight is not None and unstored else row
+
+    async def _pause(self, in_flight: ResearchInFlight | None, left: float, on_progress: OnProgress) -> None:
+        """Until it is worth looking again."""
+        if in_flight is None:
+            await anyio.sleep(min(left, self._config.poll_seconds))
+            return
+        with anyio.move_on_after(min(left, self._config.renew_seconds)), in_flight.watched(on_progress):
+            await in_flight.ended.wait()
+
+    async def _take_over(self, principal: Principal, row: ResearchRun) -> bool:
+        """Claim a row whose lease has lapsed; True if that changed it."""
+        if self._closing or not self._lapsed_twice(row):
+            return False
+        price = self._config.prices[row.question.model]
+        with self._shielded_for():
+            claimed = await self._store.claim(row, self._holder, price, self._config.budget_usd)
+            self._lapses.pop(row.research_id, None)
+            if claimed is not None and claimed.status == "working":
+                await self._begin(principal, claimed)
+            return claimed is not None
+        return False
+
+    def _lapsed_twice(self, row: ResearchRun) -> bool:
+        """Whether a lease was given back, or was seen lapsed twice, a renewal apart by our own monotonic clock.
+
+        After a laptop's sleep every lease looks lapsed at first; a holder that lives renews its own
+        within a renewal, and the store has that a look later.
+        """
+        if not row.lapsed:
+            self._lapses.pop(row.research_id, None)
+            return False
+        if row.holder is None:
+            return True
+        now = anyio.current_time()
+        first = self._lapses.get(row.research_id)
+        if first is not None and first.lease == (row.holder, row.due):
+            return now - first.seen >= self._config.renew_seconds + self._config.poll_seconds
+        # What nobody came back for must not be kept for ever.
+        self._lapses = {key: lapse for key, lapse in self._lapses.items() if now - lapse.seen < SEEN_LAPSE_SECONDS}
+        self._lapses[row.research_id] = _SeenLapse((row.holder, row.due), now)
+        return False
+
+    async def _work(self, principal: Principal, in_flight: ResearchInFlight) -> None:
+        """Ask Parallel for a row, keep its lease meanwhile, and store how it ended."""
+        try:
+            with in_flight.scope:
+                async with anyio.create_task_group() as keeping:
+                    keeping.start_soon(self._keep_lease, in_flight)
+                    in_flight.end = await self._run_outcome(principal, in_flight)
+                    keeping.cancel_scope.cancel()
+        finally:
+            # Here, so that an answer which arrives in the moment of a cancellation is stored.
+            await self._settle_run(in_flight)
+
+    async def _settle_run(self, in_flight: ResearchInFlight) -> None:
+        try:
+            if in_flight.end is None:
+                await self._release(in_flight.row.research_id, sent=in_flight.sent)
+            else:
+                await self._store_until_done(in_flight, in_flight.end)
+        finally:
+            del self._research_in_flight[in_flight.row.research_id]
+            in_flight.ended.set()
+
+    async def _run_outcome(self, principal: Principal, in_flight: ResearchInFlight) -> Outcome:
+        try:
+            answer = await self._answered(principal, in_flight.row.question, in_flight)
+        except ParallelError as error:
+            in_flight.refused = principal.brought and isinstance(error, errors.KeyRefused)
+            return Outcome(error=str(error), may_be_billed=error.may_be_billed)
+        return Outcome(answer=answer, reusable=CUT_SHORT not in answer.warnings)
+
+    async def _answered(
+        self, principal: Principal, question: Question, in_flight: InFlight, max_wait: float | None = None
+    ) -> Answer:
+        """The client's answer, and what it tells of Parallel. Raises nothing but ParallelError."""
+        try:
+            answer = await self._client.ask(
+                question,
+                principal.key,
+                payer=principal.scope.payer,
+                on_progress=in_flight.tell,
+                sent=in_flight.mark_sent,
+                max_wait=max_wait,
+            )
+        except ParallelError as error:
+            self.upstream.note(error, brought=principal.brought)
+            if isinstance(error, errors.KeyRefused):
+                self._verified.pop(principal.scope.payer, None)
+            raise
+        except Exception as error:
+            log_unexpected("Asking Parallel failed", error)
+            said = "this server failed while it read the answer; its log says how"
+            raise errors.AnswerUnreadable(said, may_be_billed=in_flight.sent) from error
+        self.upstream.note(None, brought=principal.brought)
+        return answer
+
+    async def _keep_lease(self, in_flight: ResearchInFlight) -> None:
+        """Renew the lease until the work is over; stop the work when the row says so."""
+        while True:
+            await anyio.sleep(self._config.renew_seconds)
+            row: ResearchRun | None = None
+            with log_store_errors("A lease was not renewed"):
+                row = await self._store.renew(in_flight.row.research_id, self._holder)
+            if row is not None and row.status in ("cancelled", "completed"):
+                in_flight.scope.cancel()
+
+    async def _release(self, research_id: str, *, sent: bool) -> None:
+        with self._shielded_for(SHUTDOWN_STORE_SECONDS), log_store_errors("A lease was not given back and will lapse"):
+            await self._store.release(research_id, self._holder, sent=sent)
+
+    async def _store_until_done(self, in_flight: ResearchInFlight, end: Outcome) -> None:
+        """Store an end, for as long as it takes; those who wait have it after the first attempt.
+
+        At shutdown there is one attempt more.
+        """
+        pause = 0.2
+        try:
+            while not await self._try_store(in_flight, end):
+                in_flight.ended.set()
+                await anyio.sleep(pause)
+                pause = min(pause * 2, RENEW_SECONDS)
+        except anyio.get_cancelled_exc_class():
+            await self._try_store(in_flight, end)
+            raise
+
+    async def _try_store(self, in_flight: ResearchInFlight, end: Outcome) -> bool:
+        with self._shielded_for(LEASE_SECONDS), log_store_errors("An end could not be stored yet"):
+            await self._store.finish(in_flight.row.research_id, self._holder, end)
+            if in_flight.refused:
+                await self._store.forget(in_flight.row.scope, in_flight.row.research_id)
+            return True
+        return False
+
+    async def cancel(self, principal: Principal, research_id: str) -> ResearchRun:
+        """Let go of a research, and stop it unless another call waits for it. Raises UnknownResearch.
+
+        The row is completed after all where the answer arrived in the same moment.
+        """
+        row = await self._store.cancel(research_id, principal.scope)
+        if row is None:
+            raise errors.UnknownResearch(research_id)
+        in_flight = self._research_in_flight.get(research_id)
+        if row.status != "cancelled" or in_flight is None:
+            return row
+        in_flight.scope.cancel()
+        with (
+            anyio.move_on_after(STOP_SECONDS),
+            log_store_errors("A research was stopped, and the store did not say how"),
+        ):
+            await in_flight.ended.wait()
+            # Only now is it known whether a request had been sent, or answered.
+            return await self._store.get(research_id, principal.scope) or row
+        return row
+
+    async def answer(self, principal: Principal, question: Question, on_progress: OnProgress) -> Answer:
+        """An answer without a row; the same question in flight is asked once. Stops with its last caller."""
+        await self._verify_key(principal)
+        key = join_key(principal.scope, question)
+        in_flight = self._answers_in_flight.get(key)
+        joined = in_flight is not None
+        if in_flight is None:
+            in_flight = self._begin_answer(principal, question, key)
+        telemetry.joined(in_flight.call)
+        try:
+            with in_flight.watched(on_progress):
+                await in_flight.ended.wait()
+        finally:
+            if not in_flight.watchers and not in_flight.ended.is_set():
+                # Gone from the table at once: a new caller must not join what is being stopped.
+                self._drop(key, in_flight)
+                in_flight.scope.cancel()
+        if in_flight.answer is None:
+            raise in_flight.error or errors.ConnectionLost(
+                "this server stopped working on it", may_be_billed=in_flight.sent
+            )
+        return in_flight.answer.model_copy(update={"reused": True}) if joined else in_flight.answer
+
+    def _begin_answer(self, principal: Principal, question: Question, key: str) -> AnswerInFlight:
+        if self._closing:
+            raise errors.NotReady(CLOSING)
+        in_flight = self._answers_in_flight[key] = AnswerInFlight()
+        self._group.start_soon(self._answer, principal, question, key, in_flight, name="web_answer")
+        return in_flight
+
+    async def _answer(self, principal: Principal, question: Question, key: str, in_flight: AnswerInFlight) -> None:
+        try:
+            with in_flight.scope:
+                in_flight.answer = await self._paid_answer(principal, question, in_flight)
+        except ParallelError as error:
+            in_flight.error = error
+        finally:
+            self._drop(key, in_flight)
+            in_flight.ended.set()
+
+    def _drop(self, key: str, in_flight: AnswerInFlight) -> None:
+        if self._answers_in_flight.get(key) is in_flight:
+            del self._answers_in_flight[key]
+
+    async def _paid_answer(self, principal: Principal, question: Question, in_flight: AnswerInFlight) -> Answer:
+        """Charge, ask, settle. A charge that is never settled counts as possibly billed."""
+        charge = await self._charged(principal.scope, question)
+        settlement: Settlement = "unsent"
+        try:
+            answer = await self._answered(principal, question, in_flight, self._config.max_pacing_wait)
+            settlement = "billed"
+            return answer
+        except ParallelError as error:
+            settlement = "maybe" if error.may_be_billed else "unsent"
+            raise
+        except anyio.get_cancelled_exc_class():
+            settlement = "maybe" if in_flight.sent else "unsent"
+            raise
+        finally:
+            if charge is not None:
+                with (
+                    self._shielded_for(SHUTDOWN_STORE_SECONDS),
+                    log_store_errors("The ledger counts a web_answer as possibly billed"),
+                ):
+                    await self._store.settle(charge, settlement)
+
+    async def _charged(self, scope: Scope, question: Question) -> int | None:
+        """The charge's number; None where nothing is paid, or where the store fails and no budget needs it."""
+        price = self._config.prices[question.model]
+        if not price:
+            return None
+        try:
+            # Not broken off, for a charge whose number is lost could not be settled.
+            with self._shielded_for():
+                return await self._store.charge(scope, question.model, price, self._config.budget_usd)
+        except errors.StoreFailed as error:
+            if self._config.budget_usd is not None:
+                raise errors.StoreFailed(
+                    f"Not sent: a daily budget is set, and what was spent cannot be read. {error}"
+                ) from error
+            logger.warning("A web_answer goes out without a line in the ledger: %s", error)
+        return None
+
+
+@contextmanager
+def log_store_errors(failing: str) -> Iterator[None]:
+    """Log a failure of the store instead of raising it: paid work goes on without it."""
+    try:
+        yield
+    except errors.StoreFailed as error:
+        logger.warning("%s: %s", failing, error)
+    except Exception as error:
+        log_unexpected(failing, error)
+
+
+def log_unexpected(what: str, error: Exception) -> None:
+    """Log where it happened, and not the error's own words, which may quote a question or an answer."""
+    where = "".join(traceback.format_tb(error.__traceback__))
+    logger.error("%s in a way that nobody foresaw: %s\n%s", what, type(error).__name__, where)

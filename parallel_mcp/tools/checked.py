@@ -1,0 +1,103 @@
+"""A tool as the server lists it: arguments checked, every expected failure an error result in our own words."""
+
+import inspect
+import json
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from mcp.server.mcpserver.tools import Tool
+from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase
+from mcp.shared.exceptions import MCPError
+from mcp_types import CallToolResult, Icon, TextContent, ToolAnnotations
+from pydantic import ConfigDict, ValidationError
+
+from parallel_mcp import errors, telemetry
+from parallel_mcp.errors import ParallelError, clean
+from parallel_mcp.models import published
+
+logger = logging.getLogger(__name__)
+
+
+class CheckedTool(Tool):
+    """A tool that answers every expected failure in our own words, as a result that is an error."""
+
+    @classmethod
+    def of(cls, fn: Callable[..., Any], title: str, icon: Icon) -> "CheckedTool":
+        """The tool for a function; its docstring is the description, unknown arguments are refused."""
+        tool = cls.from_function(
+            fn,
+            title=title,
+            description=inspect.getdoc(fn),
+            annotations=ToolAnnotations(read_only_hint=True, open_world_hint=True),
+            icons=[icon],
+        )
+        checked = cast("CheckedTool", tool)
+        known = checked.fn_metadata.arg_model
+        strict = cast(
+            "type[ArgModelBase]", type(known.__name__, (known,), {"model_config": ConfigDict(extra="forbid")})
+        )
+        checked.fn_metadata.arg_model = strict
+        checked.parameters = published(strict.model_json_schema())
+        checked.fn_metadata.output_schema = published(checked.fn_metadata.output_schema or {})
+        return checked
+
+    async def run(self, arguments: dict[str, Any], context: Any, convert_result: bool = False) -> Any:
+        """The result. Only protocol errors are raised; text that reaches a model is ours."""
+        with telemetry.called(self.name) as call:
+            return await self._run(arguments, context, convert_result, call)
+
+    async def _run(self, arguments: dict[str, Any], context: Any, convert_result: bool, call: telemetry.Call) -> Any:
+        try:
+            given = self.fn_metadata.arg_model.model_validate(_unpacked(arguments)).model_dump_one_level()
+        except ValidationError as error:
+            call.failed(errors.ArgumentError.kind)
+            return error_result(_argument_words(error, list(self.parameters["properties"])))
+        try:
+            result = await self.fn(**given, **{cast("str", self.context_kwarg): context})
+            call.gave(result.structured_content)
+            return self.fn_metadata.convert_result(result) if convert_result else result
+        except ParallelError as error:
+            call.failed(error.kind)
+            return error_result(str(error))
+        except MCPError:
+            raise
+        except Exception:
+            call.failed("unforeseen")
+            logger.exception("%s failed in a way that nobody foresaw", self.name)
+            return error_result("This server failed in a way that nobody foresaw; its log says how. Try once more.")
+
+
+def error_result(text: str) -> CallToolResult:
+    """An error as a tool result: text only, for hosts validate structured content even on errors."""
+    return CallToolResult(content=[TextContent(type="text", text=text)], is_error=True)
+
+
+def _unpacked(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments as given, but for a schema that some hosts send as JSON text."""
+    schema = arguments.get("output_schema")
+    if isinstance(schema, str):
+        try:
+            return {**arguments, "output_schema": json.loads(schema)}
+        except (ValueError, RecursionError):
+            pass
+    return dict(arguments)
+
+
+def _argument_words(error: ValidationError, known: list[str]) -> str:
+    words: list[str] = []
+    for item in error.errors(include_url=False, include_input=False, include_context=False)[:5]:
+        name = clean(".".join(str(part) for part in item["loc"][:1]), 60)
+        said = _ARGUMENT_WORDS.get(item["type"], ": " + item["msg"].replace("Input should", "it should"))
+        words.append(name + said)
+    return f"The arguments do not fit: {'; '.join(dict.fromkeys(words))}. Known arguments: {', '.join(known)}."
+
+
+_ARGUMENT_WORDS = {
+    "missing": " is missing",
+    "extra_forbidden": " is unknown",
+    "string_type": " must be a string",
+    "dict_type": " must be a JSON object",
+    "bool_type": " must be true or false",
+    "bool_parsing": " must be true or false",
+}

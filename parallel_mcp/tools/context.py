@@ -1,0 +1,29 @@
+"""What a tool works with: the lifespan's context."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from mcp.server.mcpserver import Context
+
+from parallel_mcp.models import ResearchModel
+from parallel_mcp.research import Principal, ResearchService
+
+HEARTBEAT_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class AppContext:
+    """What a tool works with: the lifespan's context. `who` says who is calling, or raises NotReady."""
+
+    service: ResearchService
+    who: Callable[[Any], Principal]
+    wait_seconds: float
+    max_model: ResearchModel
+    max_result_chars: int
+    heartbeat_seconds: float = HEARTBEAT_SECONDS
+
+
+def app_of(ctx: Context[AppContext, Any]) -> AppContext:
+    """What the lifespan opened."""
+    return ctx.request_context.lifespan_context

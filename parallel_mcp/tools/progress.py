@@ -1,0 +1,77 @@
+"""Progress while a call works."""
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import anyio
+from mcp.server.mcpserver import Context
+
+from parallel_mcp.errors import ParallelError
+from parallel_mcp.research import OnProgress
+from parallel_mcp.tools.context import AppContext, app_of
+from parallel_mcp.tools.results import USUAL_TIME
+
+T = TypeVar("T")
+
+_MESSAGE_CHARS = 180
+
+
+def opening_message(model: str) -> str:
+    """What is said of a research before there is anything to tell."""
+    return f"Researching with {model}, which usually takes {USUAL_TIME[model]}"
+
+
+async def with_progress(ctx: Context[AppContext, Any], begin: str, work: Callable[[OnProgress], Awaitable[T]]) -> T:
+    """Do the work and report progress meanwhile: at once, when there are new words, and by the clock.
+
+    Values are seconds and strictly increase; nothing is reported after the work is done.
+    """
+    reporter = _Reporter(ctx, begin)
+    failure: ParallelError | None = None
+    result: list[T] = []
+    async with anyio.create_task_group() as group:
+        group.start_soon(reporter.run, app_of(ctx).heartbeat_seconds)
+        try:
+            result.append(await work(reporter.tell))
+        except ParallelError as error:
+            # Carried out of the group, which would wrap it.
+            failure = error
+        group.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
+    return result[0]
+
+
+class _Reporter:
+    every_seconds = 0.5
+
+    def __init__(self, ctx: Context[AppContext, Any], begin: str) -> None:
+        self._ctx = ctx
+        self._began = time.monotonic()
+        self._begin = begin
+        self._words = ""
+        self._news = anyio.Event()
+
+    def tell(self, words: str) -> None:
+        self._words = words
+        self._news.set()
+
+    async def run(self, heartbeat: float) -> None:
+        value = 0.0
+        while True:
+            elapsed = time.monotonic() - self._began
+            value = max(elapsed, value + 0.001)
+            await self._ctx.report_progress(round(value, 3), message=progress(self._begin, self._words, elapsed))
+            with anyio.move_on_after(heartbeat):
+                await self._news.wait()
+            self._news = anyio.Event()
+            await anyio.sleep(min(self.every_seconds, heartbeat))
+
+
+def progress(begin: str, words: str, seconds: float) -> str:
+    """What a host may show meanwhile: the newest words, or how long it has taken so far."""
+    words = " ".join(words.split())
+    if not words:
+        return f"{begin}: {seconds:.0f} s so far"
+    return words if len(words) <= _MESSAGE_CHARS else "…" + words[-_MESSAGE_CHARS:]

@@ -1,0 +1,58 @@
+"""The caller's research runs as resources; reading them costs nothing."""
+
+import json
+from collections.abc import Callable
+from typing import Any, cast
+
+from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
+
+from parallel_mcp import errors, tools
+from parallel_mcp.errors import ParallelError
+from parallel_mcp.report import markdown
+from parallel_mcp.research import Principal, ResearchRun, ResearchService
+from parallel_mcp.tools import AppContext
+
+PAGE = 50
+
+
+def add_resources(server: MCPServer[AppContext]) -> None:
+    """Add the history, and each research run as Markdown and JSON."""
+
+    @server.resource(
+        "research://{?before}",
+        name="history",
+        title="Research history",
+        description="Your research, newest first, 50 a page; before is the last id of the page before",
+        mime_type="application/json",
+    )
+    async def history(ctx: Context[AppContext, Any], before: str | None = None) -> str:
+        rows = await _read(ctx, lambda service, principal: service.store.list(principal.scope, before, PAGE))
+        page = [tools.research_of(row).model_dump(mode="json", exclude={"answer"}) for row in rows]
+        following = f"research://?before={rows[-1].research_id}" if len(rows) == PAGE else None
+        return json.dumps({"research": page, "next": following}, ensure_ascii=False)
+
+    @server.resource("research://{research_id}/md", name="research-markdown", mime_type="text/markdown")
+    async def as_markdown(research_id: str, ctx: Context[AppContext, Any]) -> str:
+        """A research as Markdown, whole."""
+        return markdown(tools.research_of(await _row(ctx, research_id)))
+
+    @server.resource("research://{research_id}/json", name="research-json", mime_type="application/json")
+    async def as_json(research_id: str, ctx: Context[AppContext, Any]) -> str:
+        """A research as JSON, whole."""
+        return tools.research_of(await _row(ctx, research_id)).model_dump_json()
+
+
+async def _read(ctx: Context[AppContext, Any], read: Callable[[ResearchService, Principal], Any]) -> Any:
+    app = ctx.request_context.lifespan_context
+    try:
+        return await read(app.service, app.who(ctx))
+    except ParallelError as error:
+        raise ResourceError(str(error)) from error
+
+
+async def _row(ctx: Context[AppContext, Any], research_id: str) -> ResearchRun:
+    row = await _read(ctx, lambda service, principal: service.store.get(research_id, principal.scope))
+    if row is None:
+        raise ResourceNotFoundError(str(errors.UnknownResearch(research_id)))
+    return cast("ResearchRun", row)

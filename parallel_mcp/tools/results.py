@@ -1,0 +1,140 @@
+"""Answers and research runs as tool results."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import cast
+
+from mcp_types import CallToolResult, ContentBlock, ResourceLink, TextContent
+
+from parallel_mcp import errors
+from parallel_mcp.models import Answer, Research, ResearchModel
+from parallel_mcp.report import fit, prose
+from parallel_mcp.research import INTERRUPTED, ResearchRun
+
+MODELS: tuple[ResearchModel, ...] = ("lite", "base", "core")
+
+USUAL_TIME = {"lite": "10-60 s", "base": "15-100 s", "core": "1-5 min"}
+
+_QUESTION_CHARS = 300
+
+
+def answer_result(answer: Answer, limit: int) -> CallToolResult:
+    """An answer without a row as a tool result."""
+    shared = "The same question was under way already: its answer is shared, and nothing more was sent."
+    notes = [shared] if answer.reused else []
+    said = fit(answer, limit, lambda short: len(prose(short, notes)), None)
+    shown = fit(answer, limit, lambda short: len(short.model_dump_json()), None)
+    return CallToolResult(
+        content=[TextContent(type="text", text=prose(said, notes))], structured_content=shown.model_dump(mode="json")
+    )
+
+
+def research_of(row: ResearchRun, *, sent: bool = False) -> Research:
+    """A row as the tools and resources show it."""
+    answer = row.answer
+    if answer is not None:
+        answer = answer.model_copy(update={"reused": not sent, "cost_usd": round(row.cost_usd, 6)})
+    return Research(
+        research_id=row.research_id,
+        status=row.status,
+        question=row.question.text,
+        model=cast("ResearchModel", row.question.model),
+        created_at=datetime.fromtimestamp(row.created_at, UTC).isoformat(timespec="seconds"),
+        seconds=round(row.seconds, 1),
+        attempts=row.attempts,
+        answer=answer,
+        error=row.error,
+    )
+
+
+def research_result(row: ResearchRun, *, sent: bool, limit: int, cancelling: bool = False) -> CallToolResult:
+    """A row as a tool result: the answer or how to go on. Raises ResearchEnded where there is no answer."""
+    research = research_of(row, sent=sent)
+    if research.answer is not None:
+        return _answered(research, research.answer, _provenance(row, sent), limit)
+    if row.status == "working":
+        return _without_answer(research, _released_text(row) if cancelling else _working_text(research), limit)
+    if row.status == "cancelled" and cancelling:
+        return _without_answer(research, f"Research {row.research_id} is stopped. {_billed(row)}", limit)
+    raise errors.ResearchEnded(_ended(row))
+
+
+def _answered(research: Research, answer: Answer, notes: Sequence[str], limit: int) -> CallToolResult:
+    uri = f"research://{research.research_id}/md"
+
+    def showing(short: Answer) -> Research:
+        question = research.question if short is answer else _quoted(research.question)
+        return research.model_copy(update={"answer": short, "question": question})
+
+    said = fit(answer, limit, lambda short: len(prose(short, notes)), uri)
+    shown = fit(answer, limit, lambda short: len(showing(short).model_dump_json()), uri)
+    content: list[ContentBlock] = [TextContent(type="text", text=prose(said, notes))]
+    if said is not answer or shown is not answer:
+        content.append(ResourceLink(type="resource_link", uri=uri, name="The whole answer", mime_type="text/markdown"))
+    return CallToolResult(content=content, structured_content=showing(shown).model_dump(mode="json"))
+
+
+def _without_answer(research: Research, text: str, limit: int) -> CallToolResult:
+    if len(research.question) > limit // 2:
+        research = research.model_copy(update={"question": _quoted(research.question)})
+    return CallToolResult(
+        content=[TextContent(type="text", text=text)], structured_content=research.model_dump(mode="json")
+    )
+
+
+def _quoted(question: str) -> str:
+    """The question, or as much of it as shows which one it was."""
+    return question if len(question) <= _QUESTION_CHARS else question[: _QUESTION_CHARS - 1] + "…"
+
+
+def _provenance(row: ResearchRun, sent: bool) -> list[str]:
+    """What is said of an answer besides itself: how old it is, and what it cost to get."""
+    notes = [] if sent else [_age(row)]
+    return [*notes, _taken_over(row)] if row.attempts > 1 else notes
+
+
+def _age(row: ResearchRun) -> str:
+    seconds = max(row.read_at - (row.finished_at or row.read_at), 0)
+    age = (
+        f"{seconds:.0f} s"
+        if seconds < 120
+        else f"{seconds / 60:.0f} min"
+        if seconds < 7200
+        else f"{seconds / 3600:.0f} h"
+    )
+    return f"This answer is {age} old; this call sent no new request. Pass fresh=true with the question to ask anew."
+
+
+def _taken_over(row: ResearchRun) -> str:
+    times = "twice" if row.attempts == 2 else f"{row.attempts} times"
+    billed = "; the first request may have been billed too" if row.cost_usd else ""
+    return f"The process that worked on this was gone, so the question was sent {times}{billed}."
+
+
+def _working_text(research: Research) -> str:
+    return (
+        f"Still working after {research.seconds:.0f} s; nothing failed. {research.model} usually takes "
+        f"{USUAL_TIME[research.model]}. Call deep_research again now with research_id={research.research_id!r} "
+        "and nothing else to go on waiting. It is not paid again."
+    )
+
+
+def _released_text(row: ResearchRun) -> str:
+    return f"Let go of research {row.research_id}; it goes on, because another call is waiting for it."
+
+
+def _billed(row: ResearchRun) -> str:
+    """What a stopped research may cost: what was not sent has been taken off again, and the sandbox is free."""
+    if round(row.cost_usd, 6) <= 0:
+        return "Nothing was billed."
+    return "What was sent may have been billed." if row.attempts > 1 else "Its request may have been billed."
+
+
+def _ended(row: ResearchRun) -> str:
+    if row.status == "cancelled":
+        return (
+            f"Research {row.research_id} was cancelled. {_billed(row)} "
+            "Call deep_research with the question to start anew."
+        )
+    text = row.error or "The research failed. Call deep_research with the question to start anew."
+    return f"{text} {_taken_over(row)}" if row.attempts > 1 and text != INTERRUPTED else text
