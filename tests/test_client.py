@@ -46,7 +46,7 @@ class Asking:
     sent: int = 0
 
     async def __call__(self, question: Question = BASE, key: str = KEY, **more: Any) -> Answer:
-        more.setdefault("told", self.on_progress.append)
+        more.setdefault("on_progress", self.on_progress.append)
         return await self.client.ask(question, key, payer="p", sent=self._sent, **more)
 
     def _sent(self) -> None:

@@ -55,7 +55,7 @@ class ResearchInFlight(InFlight):
 
     row: ResearchRun
     began: float = field(default_factory=anyio.current_time)
-    end: Outcome | None = None
+    outcome: Outcome | None = None
     refused: bool = False
     """Whether Parallel refused a brought key: such a research leaves no row."""
 
@@ -63,15 +63,15 @@ class ResearchInFlight(InFlight):
         """The row as this process knows it, whether or not the store does."""
         now = self.row.read_at + anyio.current_time() - self.began
         row = replace(self.row, read_at=now)
-        if self.end is None:
+        if self.outcome is None:
             return row
         return replace(
             row,
-            status="completed" if self.end.answer is not None else "failed",
+            status="completed" if self.outcome.answer is not None else "failed",
             finished_at=now,
-            answer=self.end.answer,
-            error=self.end.error,
-            may_be_billed=self.end.may_be_billed,
+            answer=self.outcome.answer,
+            error=self.outcome.error,
+            may_be_billed=self.outcome.may_be_billed,
         )
 
 

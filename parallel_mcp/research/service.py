@@ -291,7 +291,7 @@ class ResearchService:
             with in_flight.scope:
                 async with anyio.create_task_group() as keeping:
                     keeping.start_soon(self._keep_lease, in_flight)
-                    in_flight.end = await self._run_outcome(principal, in_flight)
+                    in_flight.outcome = await self._run_outcome(principal, in_flight)
                     keeping.cancel_scope.cancel()
         finally:
             # Here, so that an answer which arrives in the moment of a cancellation is stored.
@@ -299,10 +299,10 @@ class ResearchService:
 
     async def _settle_run(self, in_flight: ResearchInFlight) -> None:
         try:
-            if in_flight.end is None:
+            if in_flight.outcome is None:
                 await self._release(in_flight.row.research_id, sent=in_flight.sent)
             else:
-                await self._store_until_done(in_flight, in_flight.end)
+                await self._store_until_done(in_flight, in_flight.outcome)
         finally:
             del self._research_in_flight[in_flight.row.research_id]
             in_flight.ended.set()
@@ -354,24 +354,24 @@ class ResearchService:
         with self._shielded_for(SHUTDOWN_STORE_SECONDS), log_store_errors("A lease was not given back and will lapse"):
             await self._store.release(research_id, self._holder, sent=sent)
 
-    async def _store_until_done(self, in_flight: ResearchInFlight, end: Outcome) -> None:
+    async def _store_until_done(self, in_flight: ResearchInFlight, outcome: Outcome) -> None:
         """Store an end, for as long as it takes; those who wait have it after the first attempt.
 
         At shutdown there is one attempt more.
         """
         pause = 0.2
         try:
-            while not await self._try_store(in_flight, end):
+            while not await self._try_store(in_flight, outcome):
                 in_flight.ended.set()
                 await anyio.sleep(pause)
                 pause = min(pause * 2, RENEW_SECONDS)
         except anyio.get_cancelled_exc_class():
-            await self._try_store(in_flight, end)
+            await self._try_store(in_flight, outcome)
             raise
 
-    async def _try_store(self, in_flight: ResearchInFlight, end: Outcome) -> bool:
+    async def _try_store(self, in_flight: ResearchInFlight, outcome: Outcome) -> bool:
         with self._shielded_for(LEASE_SECONDS), log_store_errors("An end could not be stored yet"):
-            await self._store.finish(in_flight.row.research_id, self._holder, end)
+            await self._store.finish(in_flight.row.research_id, self._holder, outcome)
             if in_flight.refused:
                 await self._store.forget(in_flight.row.scope, in_flight.row.research_id)
             return True

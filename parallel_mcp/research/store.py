@@ -60,7 +60,7 @@ class Store(Protocol):
         """
         ...
 
-    async def finish(self, research_id: str, holder: str, end: Outcome) -> ResearchRun | None:
+    async def finish(self, research_id: str, holder: str, outcome: Outcome) -> ResearchRun | None:
         """Store an end. The first answer wins, whoever brings it; a failure counts only from the lease's holder.
 
         An answer wins over a failure and a cancellation too. The holder's charge is settled in any case.

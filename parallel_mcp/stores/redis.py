@@ -126,16 +126,16 @@ class RedisStore:
         """See Store."""
         await self._call("release", id=research_id, holder=holder, unsent=None if sent else 1)
 
-    async def finish(self, research_id: str, holder: str, end: Outcome) -> ResearchRun | None:
+    async def finish(self, research_id: str, holder: str, outcome: Outcome) -> ResearchRun | None:
         """See Store."""
         found = await self._call(
             "finish",
             id=research_id,
             holder=holder,
-            answer=None if end.answer is None else text.written(end.answer),
-            error=end.error or "",
-            maybe=1 if end.may_be_billed else None,
-            reusable=1 if end.reusable else None,
+            answer=None if outcome.answer is None else text.written(outcome.answer),
+            error=outcome.error or "",
+            maybe=1 if outcome.may_be_billed else None,
+            reusable=1 if outcome.reusable else None,
         )
         return self._row(found)
 

@@ -210,21 +210,23 @@ class SQLiteStore:
 
         await self._run(work)
 
-    async def finish(self, research_id: str, holder: str, end: Outcome) -> ResearchRun | None:
+    async def finish(self, research_id: str, holder: str, outcome: Outcome) -> ResearchRun | None:
         """See Store."""
 
         def work(db: sqlite3.Connection, now: float) -> ResearchRun | None:
             # Settled whatever becomes of the row: this request was paid, or not.
-            settlement: Settlement = "billed" if end.answer is not None else "maybe" if end.may_be_billed else "unsent"
+            settlement: Settlement = (
+                "billed" if outcome.answer is not None else "maybe" if outcome.may_be_billed else "unsent"
+            )
             back = _settled(db, _charge(db, research_id, holder), settlement)
             db.execute("UPDATE research SET cost_usd = cost_usd - ? WHERE id = ?", (back, research_id))
             row = _found(db, research_id, now)
             if row is None or row.status == "completed":
                 return row
-            if end.answer is not None:
-                _complete(db, row, end.answer, end.reusable, now)
+            if outcome.answer is not None:
+                _complete(db, row, outcome.answer, outcome.reusable, now)
             elif row.status == "working" and row.holder == holder:
-                _fail(db, row, end, now)
+                _fail(db, row, outcome, now)
             return _row(db, research_id, now)
 
         return await self._run(work)
@@ -462,11 +464,11 @@ def _complete(db: sqlite3.Connection, row: ResearchRun, answer: Answer, reusable
     )
 
 
-def _fail(db: sqlite3.Connection, row: ResearchRun, end: Outcome, now: float) -> None:
+def _fail(db: sqlite3.Connection, row: ResearchRun, outcome: Outcome, now: float) -> None:
     db.execute(
         "UPDATE research SET status = 'failed', key = NULL, error = ?, may_be_billed = ?, finished_at = ?,"
         " holder = NULL, due = NULL WHERE id = ?",
-        (end.error, end.may_be_billed or row.attempts > 1, now, row.research_id),
+        (outcome.error, outcome.may_be_billed or row.attempts > 1, now, row.research_id),
     )
 
 

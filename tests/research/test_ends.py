@@ -100,7 +100,7 @@ async def test_a_worker_that_holds_an_answer_keeps_trying_to_store_it(
     gate.set()
     await resumed(service, row.research_id)
     file.bring()
-    await eventually(lambda: not service._flights)
+    await eventually(lambda: not service._research_in_flight)
     kept = await store.get(row.research_id, LOCAL.scope)
     assert kept is not None
     assert (kept.status, kept.attempts) == ("completed", 1)
@@ -241,8 +241,8 @@ async def test_a_store_that_another_program_holds_does_not_hold_the_desk_at_its_
         with file.held():
             gate.set()
             gate = upstream.hold()
-            await eventually(lambda: any(in_flight.end for in_flight in service._flights.values()))
-            flights = list(service._flights.values())
+            await eventually(lambda: any(in_flight.outcome for in_flight in service._research_in_flight.values()))
+            flights = list(service._research_in_flight.values())
             with anyio.CancelScope(deadline=anyio.current_time() + SOON, shield=True) as scope:
                 service._close()
                 for in_flight in flights:
