@@ -151,7 +151,7 @@ async def test_the_same_question_can_be_under_way_again_after_a_cancellation(kep
 # Who may see what
 
 
-@pytest.mark.parametrize("stranger", STRANGERS, ids=["caller", "payer", "origin"])
+@pytest.mark.parametrize("failure", STRANGERS, ids=["caller", "payer", "origin"])
 async def test_a_row_does_not_exist_for_anybody_else(kept: Kept, failure: Scope) -> None:
     row = await added(kept.store, asked())
     assert await kept.store.get(row.research_id, failure) is None
