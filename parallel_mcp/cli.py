@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
 import click
 
 from parallel_mcp import settings as configuration
-from parallel_mcp.errors import ParallelError, clean
+from parallel_mcp.errors import ParallelError
 from parallel_mcp.settings import Settings, SettingsError
+from parallel_mcp.text import clean
 
 if TYPE_CHECKING:
     from mcp_types import CallToolResult

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from parallel_mcp import errors
 from parallel_mcp.client.failures import LOWER_ERRORS, map_exception
-from parallel_mcp.errors import ParallelError, UpstreamError, clean
+from parallel_mcp.errors import ParallelError, UpstreamError
+from parallel_mcp.text import clean
 
 CLASSES = [item for _, item in inspect.getmembers(errors, inspect.isclass) if issubclass(item, ParallelError)]
 UPSTREAM = [item for item in CLASSES if issubclass(item, UpstreamError)]

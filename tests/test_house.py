@@ -15,20 +15,21 @@ PACKAGE = ROOT / "parallel_mcp"
 
 # Each room with the rooms it may import from; every arrow points up this table.
 ROOMS: dict[str, set[str]] = {
-    "errors": set(),
+    "text": set(),
+    "errors": {"text"},
     "models": set(),
     "settings": set(),
     "hosts": {"errors"},
     "prices": set(),
     "telemetry": set(),
     "compat": {"telemetry"},
-    "schemas": {"errors"},
-    "chat": {"errors", "models", "schemas"},
+    "schemas": {"errors", "text"},
+    "chat": {"errors", "models", "schemas", "text"},
     "client": {"chat", "errors", "models", "telemetry"},
     "research": {"chat", "errors", "models", "prices", "telemetry"},
     "stores": {"errors", "models", "research"},
-    "report": {"models"},
-    "tools": {"client", "research", "report", "models", "errors", "schemas", "telemetry"},
+    "report": {"models", "text"},
+    "tools": {"text", "client", "research", "report", "models", "errors", "schemas", "telemetry"},
     "tasks": {"research", "tools", "errors", "models"},
     "sandbox": set(),
     "server": {
@@ -40,7 +41,7 @@ ROOMS: dict[str, set[str]] = {
     "doctor": {"chat", "client", "errors", "research", "server", "settings"},
     "cli": {
         *("errors", "hosts", "settings", "research", "server", "stdio", "http", "doctor"),
-        *("sandbox", "report", "telemetry"),
+        *("sandbox", "report", "telemetry", "text"),
     },
     "__main__": {"cli"},
 }

@@ -13,8 +13,9 @@ from mcp_types import CallToolResult, Icon, TextContent, ToolAnnotations
 from pydantic import ConfigDict, ValidationError
 
 from parallel_mcp import errors, telemetry
-from parallel_mcp.errors import ParallelError, clean
+from parallel_mcp.errors import ParallelError
 from parallel_mcp.models import published
+from parallel_mcp.text import clean
 
 logger = logging.getLogger(__name__)
 

@@ -18,9 +18,9 @@ from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
 from parallel_mcp.chat import CUT_SHORT, GARBLED
-from parallel_mcp.errors import clean
 from parallel_mcp.http import application
 from parallel_mcp.settings import Settings
+from parallel_mcp.text import clean
 from tests.faults.servers import places
 from tests.faults.table import FAULTS, SHORT, WORDS, Fault, Place
 from tests.upstream import RawUpstream, serving

@@ -1,0 +1,32 @@
+"""Parallel's Chat protocol as pure functions: a request's body, a reply, an answer, a refusal.
+
+Everything that the documentation calls "always empty" may be null, "" or absent; of it only a
+finish_reason is read, as a sign that a stream came to its end.
+"""
+
+from parallel_mcp.chat.answer import CUT_SHORT, GARBLED, NAMED_BY_MODEL, answer, said_so_far
+from parallel_mcp.chat.events import Event, Events
+from parallel_mcp.chat.message import Reply
+from parallel_mcp.chat.reading import Reading, parse
+from parallel_mcp.chat.refusal import Hide, refusal
+from parallel_mcp.chat.request import PROMPT_VERSION, names_sources, request
+from parallel_mcp.chat.stream import Assembly
+
+__all__ = [
+    "CUT_SHORT",
+    "GARBLED",
+    "NAMED_BY_MODEL",
+    "PROMPT_VERSION",
+    "Assembly",
+    "Event",
+    "Events",
+    "Hide",
+    "Reading",
+    "Reply",
+    "answer",
+    "names_sources",
+    "parse",
+    "refusal",
+    "request",
+    "said_so_far",
+]

@@ -1,0 +1,69 @@
+"""The bytes of an event stream as events."""
+
+from typing import NamedTuple
+
+from parallel_mcp.chat.values import decoded
+
+
+class Event(NamedTuple):
+    """One server-sent event; `name` is empty where none was given."""
+
+    name: str
+    data: str
+
+
+class Events:
+    """Takes the bytes of an event stream, gives its events; linear in time, however long a line is.
+
+    More lenient than the specification, so that nothing is lost: an event that the end of the
+    stream cuts off from its blank line counts, and so do chunks with no blank line between them.
+    """
+
+    def __init__(self) -> None:
+        self.garbled = False
+        self._rest: list[bytes] = []
+        self._after_cr = False
+        self._name = ""
+        self._data: list[str] = []
+
+    def feed(self, part: bytes) -> list[Event]:
+        """The events that the next bytes complete."""
+        if self._after_cr and part:
+            part = part.removeprefix(b"\n")
+            self._after_cr = False
+        if b"\n" not in part and b"\r" not in part:
+            self._rest.append(part)
+            return []
+        self._after_cr = part.endswith(b"\r")
+        lines = b"".join((*self._rest, part)).splitlines(keepends=True)
+        self._rest = [] if lines[-1].endswith((b"\n", b"\r")) else [lines.pop()]
+        return [event for line in lines for event in self._line(line.rstrip(b"\r\n"))]
+
+    def end(self) -> list[Event]:
+        """The events that the end of the stream completes."""
+        last = b"".join(self._rest)
+        self._rest = []
+        return [*self._line(last), *self._line(b"")] if last else self._line(b"")
+
+    def _line(self, line: bytes) -> list[Event]:
+        if not line:
+            return self._dispatched()
+        name, _, value = self._decoded(line).partition(":")
+        value = value.removeprefix(" ")
+        if name == "data":
+            self._data.append(value)
+        elif name == "event":
+            self._name = value
+        return []
+
+    def _dispatched(self) -> list[Event]:
+        name, data = self._name, self._data
+        self._name, self._data = "", []
+        if len(data) > 1 and all(line.startswith(("{", "[DONE]")) for line in data):
+            return [Event(name, line) for line in data]
+        return [Event(name, "\n".join(data))] if data else []
+
+    def _decoded(self, line: bytes) -> str:
+        text, garbled = decoded(line)
+        self.garbled = self.garbled or garbled
+        return text

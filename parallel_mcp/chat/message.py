@@ -1,0 +1,49 @@
+"""What came back, and where its words are."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic_core import from_json
+
+from parallel_mcp.chat.values import dict_of, list_of, text_of
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back, before it is understood.
+
+    `whole` is False where the end, or a part, may be missing; `garbled` where bytes were no UTF-8.
+    """
+
+    content: str
+    basis: Sequence[Any]
+    interaction_id: str | None
+    whole: bool
+    garbled: bool = False
+
+
+def content_of_completion(completion: Mapping[str, Any]) -> str:
+    """The words of a completion's first choice."""
+    choice = first_choice(completion)
+    return content_of(dict_of(choice.get("message"))) or content_of(dict_of(choice.get("delta")))
+
+
+def first_choice(chunk: Mapping[str, Any]) -> dict[str, Any]:
+    """The first of a chunk's choices; an empty object where it has none."""
+    return dict_of(next(iter(list_of(chunk.get("choices"))), None))
+
+
+def content_of(message: Mapping[str, Any]) -> str:
+    """A message's text, also where it comes as a list of parts."""
+    parts = [text_of(dict_of(part).get("text")) or text_of(part) or "" for part in list_of(message.get("content"))]
+    return text_of(message.get("content")) or "".join(parts)
+
+
+def begun_object(text: str, *, open_text: bool = True) -> dict[str, Any]:
+    """The JSON object that a text begins; with `open_text`, a string that is not closed counts too."""
+    try:
+        found = from_json(text[text.index("{") :], allow_partial="trailing-strings" if open_text else True)
+    except ValueError:
+        return {}
+    return dict_of(found)

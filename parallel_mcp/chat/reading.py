@@ -1,0 +1,105 @@
+"""A successful response as it comes in: a stream or one object."""
+
+import re
+from collections.abc import Iterable
+from typing import Literal
+
+from parallel_mcp.chat.events import Event, Events
+from parallel_mcp.chat.message import Reply, begun_object, content_of_completion, first_choice
+from parallel_mcp.chat.refusal import Hide, object_of
+from parallel_mcp.chat.stream import Assembly
+from parallel_mcp.chat.values import decoded, dict_of, list_of, text_of
+from parallel_mcp.errors import AnswerUnreadable, UpstreamError
+
+_BOM = b"\xef\xbb\xbf"
+_EVENT_LINE = re.compile(rb"(data|event|id|retry)?:|(data|event|id|retry)[\r\n]")
+
+
+class Reading:
+    """A successful response as it comes in: feed it bytes, then ask for the reply. `size` is in bytes.
+
+    Whether it is a stream or one JSON object is seen from how it begins: content types lie.
+    """
+
+    def __init__(self, hide: Hide = str) -> None:
+        self.size = 0
+        self._hide = hide
+        self._kind: Literal["stream", "object"] | None = None
+        self._head = b""
+        self._body: list[bytes] = []
+        self._events = Events()
+        self._assembly = Assembly(hide)
+
+    @property
+    def done(self) -> bool:
+        """Whether the end mark has come; nothing that follows it counts."""
+        return self._assembly.done
+
+    def feed(self, part: bytes) -> str:
+        """Take the next bytes; gives the words that they added. Raises UpstreamError where they are an error."""
+        self.size += len(part)
+        if self._kind is None:
+            part = self._head + part
+            part = part.removeprefix(_BOM).lstrip(b" \t\r\n")
+            self._kind = _kind(part)
+            self._head = part if self._kind is None else b""
+        if self._kind is None:
+            return ""
+        if self._kind == "object":
+            self._body.append(part)
+            return ""
+        return self._told(self._events.feed(part))
+
+    def _told(self, events: Iterable[Event]) -> str:
+        return "".join([self._assembly.feed(event.data, event.name) for event in events])
+
+    def reply(self) -> Reply:
+        """The reply after the response ended by itself. Raises UpstreamError where it is none."""
+        return self._reply(broken=False)
+
+    def cut(self) -> Reply | None:
+        """What had arrived when the response broke off; None where no word had."""
+        try:
+            return self._reply(broken=True)
+        except UpstreamError:
+            return None
+
+    def _reply(self, *, broken: bool) -> Reply:
+        if self._kind != "stream":
+            return parse(self._head + b"".join(self._body), self._hide)
+        self._told(self._events.end())
+        reply = self._assembly.reply(broken=broken)
+        return Reply(reply.content, reply.basis, reply.interaction_id, reply.whole, self._events.garbled)
+
+
+def _kind(head: bytes) -> Literal["stream", "object"] | None:
+    """What a response is, by its first bytes; None where more of them are needed."""
+    if _EVENT_LINE.match(head):
+        return "stream"
+    undecided = any(name.startswith(head) for name in (b"data:", b"event:", b"retry:", b"id:", _BOM))
+    return None if undecided else "object"
+
+
+def parse(body: bytes, hide: Hide = str) -> Reply:
+    """A reply that was not streamed; one that is cut off is given as far as it goes.
+
+    Raises AnswerUnreadable, or UpstreamError where it is an error with status 200.
+    """
+    text, garbled = decoded(body)
+    whole = True
+    try:
+        completion = object_of(text, hide)
+    except AnswerUnreadable:
+        completion = begun_object(text)
+        whole = False
+        if not content_of_completion(completion):
+            raise
+    choice = first_choice(completion)
+    message = dict_of(choice.get("message"))
+    content = content_of_completion(completion)
+    if not content.strip():
+        raise AnswerUnreadable("it has no content")
+    places = (completion, choice, message)
+    basis = next((found for place in places if (found := list_of(place.get("basis")))), [])
+    interaction_id = next((name for place in places if (name := text_of(place.get("interaction_id")))), None)
+    return Reply(content, basis, interaction_id, whole, garbled)

@@ -1,0 +1,97 @@
+"""A status that is no success, or an error in place of an answer, as an error of ours."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from parallel_mcp import errors
+from parallel_mcp.chat.values import decoded, dict_of, list_of, loaded, text_of
+from parallel_mcp.errors import AnswerUnreadable, UpstreamError
+from parallel_mcp.text import clean
+
+Hide = Callable[[str], str]
+"""Takes a secret out of upstream's words before they are quoted in an error."""
+
+
+def refusal(
+    status: int,
+    body: bytes,
+    retry_after: float | None = None,
+    *,
+    hide: Hide = str,
+    may_be_billed: bool | None = None,
+) -> UpstreamError:
+    """A status that is no success, as an error of ours; reads all four bodies that are known.
+
+    `may_be_billed` is given where more is known than the status says.
+    """
+    if 300 <= status < 400:
+        return AnswerUnreadable("it sends us to another address", status=status, may_be_billed=False)
+    message, ref_id = _error_body(dict_of(loaded(decoded(body)[0])), hide)
+    kind = _REFUSALS.get(status)
+    if kind is None:
+        kind = errors.RequestRefused if 405 <= status < 500 else errors.ServiceFailed
+    return kind(message, status=status, ref_id=ref_id, retry_after=retry_after, may_be_billed=may_be_billed)
+
+
+_REFUSALS: Mapping[int, type[UpstreamError]] = {
+    400: errors.RequestRefused,
+    401: errors.KeyRefused,
+    402: errors.CreditRefused,
+    403: errors.AccessRefused,
+    404: errors.InteractionUnknown,
+    408: errors.AnswerTimedOut,
+    422: errors.RequestRefused,
+    429: errors.RateRefused,
+}
+
+
+def error_in_answer(said: Mapping[str, Any], hide: Hide) -> UpstreamError:
+    """The error that came in place of an answer, or in the midst of one."""
+    message, ref_id = _error_body(said, hide)
+    return errors.ServiceFailed(message, ref_id=ref_id, may_be_billed=True)
+
+
+def _error_body(said: Mapping[str, Any], hide: Hide) -> tuple[str, str | None]:
+    """The message and ref_id of Parallel's, OpenAI's or FastAPI's error body; nothing of any other."""
+    error = dict_of(said.get("error"))
+    detail = error.get("detail") if error else said.get("detail")
+    if error:
+        message, more = text_of(error.get("message")) or "", _dumped(detail)
+    elif isinstance(detail, list):
+        message, more = "; ".join(_place(dict_of(item)) for item in detail[:5]), ""
+    else:
+        message, more = text_of(detail) or text_of(said.get("message")) or text_of(said.get("error")) or "", ""
+    ref_id = text_of(error.get("ref_id")) or text_of(said.get("ref_id"))
+    shown = " ".join(part for part in (hide(clean(message)), hide(clean(more))[:300]) if part)
+    return shown, hide(clean(ref_id)) if ref_id else None
+
+
+def _dumped(detail: Any) -> str:
+    if detail in (None, "", {}, []):
+        return ""
+    try:
+        return detail if isinstance(detail, str) else json.dumps(detail, ensure_ascii=False)
+    except RecursionError:
+        return ""
+
+
+def _place(item: Mapping[str, Any]) -> str:
+    where = ".".join(str(part) for part in list_of(item.get("loc")) if part != "body")
+    return f"{where}: {text_of(item.get('msg')) or 'is wrong'}" if where else text_of(item.get("msg")) or "it is wrong"
+
+
+def object_of(text: str, hide: Hide) -> dict[str, Any]:
+    """A JSON object that is no error. Raises AnswerUnreadable, or the error that it is."""
+    found = loaded(text)
+    if found is None:
+        begins = hide(clean(text[:_MOST_QUOTED]))[:80]
+        raise AnswerUnreadable(f"it is not JSON, and begins “{begins}”")
+    if not isinstance(found, dict):
+        raise AnswerUnreadable("it is JSON, but not an object")
+    if found.get("error"):
+        raise error_in_answer(found, hide)
+    return found
+
+
+_MOST_QUOTED = 4096

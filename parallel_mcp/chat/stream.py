@@ -1,0 +1,84 @@
+"""A stream of chunks put together."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+from parallel_mcp import errors
+from parallel_mcp.chat.citations import field_of
+from parallel_mcp.chat.message import Reply, content_of, first_choice
+from parallel_mcp.chat.refusal import Hide, error_in_answer, object_of
+from parallel_mcp.chat.values import dict_of, list_of, text_of
+from parallel_mcp.errors import AnswerUnreadable, UpstreamError
+
+
+@dataclass(slots=True)
+class Assembly:
+    """Puts a stream together: feed it each event, then ask for the reply.
+
+    What cannot be read is left out, and the reply is then not whole. `hide` is for what errors quote.
+    """
+
+    hide: Hide = str
+    done: bool = False
+    said: bool = False
+    _finished: bool = False
+    _basis: dict[str, list[Any]] = field(default_factory=dict)
+    _interaction_id: str | None = None
+    _parts: list[str] = field(default_factory=list)
+    _unreadable: AnswerUnreadable | None = None
+
+    def feed(self, data: str, name: str = "") -> str:
+        """Take one event's data and name; gives the words it added. Raises UpstreamError if it is an error."""
+        if data.strip() == "[DONE]":
+            self.done = True
+        if self.done or not data.strip():
+            return ""
+        try:
+            chunk = object_of(data, self.hide)
+        except AnswerUnreadable as error:
+            self._unreadable = self._unreadable or error
+            return ""
+        if name == "error":
+            raise error_in_answer(chunk, self.hide)
+        added = self._taken(chunk)
+        self._parts.append(added)
+        self.said = self.said or bool(added.strip())
+        return added
+
+    def _taken(self, chunk: Mapping[str, Any]) -> str:
+        choice = first_choice(chunk)
+        delta, message = dict_of(choice.get("delta")), dict_of(choice.get("message"))
+        for place in (chunk, choice, message, delta):
+            self._note(place)
+        self._finished = self._finished or bool(choice.get("finish_reason"))
+        return content_of(delta) or self._more(content_of(message))
+
+    def _note(self, place: Mapping[str, Any]) -> None:
+        """Basis and interaction_id, wherever they stand; what comes later about the same field counts."""
+        found: dict[str, list[Any]] = {}
+        for entry in list_of(place.get("basis")):
+            found.setdefault(field_of(entry), []).append(entry)
+        self._basis |= found
+        self._interaction_id = text_of(place.get("interaction_id")) or self._interaction_id
+
+    def _more(self, whole: str) -> str:
+        """What a `message` adds: some services repeat the whole text in it."""
+        if not whole:
+            return ""
+        so_far = "".join(self._parts)
+        return whole[len(so_far) :] if self.said and whole.startswith(so_far) else whole
+
+    def reply(self, *, broken: bool = False) -> Reply:
+        """What arrived; `broken` where the stream did not end by itself. Raises UpstreamError where that is nothing."""
+        if not self.said:
+            raise self._unreadable or self._nothing()
+        whole = self._unreadable is None and (self.done or (self._finished and not broken))
+        basis = list(chain.from_iterable(self._basis.values()))
+        return Reply("".join(self._parts), basis, self._interaction_id, whole)
+
+    def _nothing(self) -> UpstreamError:
+        if self.done or self._finished:
+            return AnswerUnreadable("it has no content")
+        return errors.ConnectionLost("the stream ended before the first word")

@@ -1,0 +1,36 @@
+"""JSON of unknown shape, read without surprises."""
+
+import json
+from typing import Any
+
+
+def loaded(text: str) -> Any:
+    """A JSON value; None in place of what is not JSON. Bare control characters are let pass."""
+    try:
+        return json.loads(text, strict=False)
+    except (ValueError, RecursionError):
+        return None
+
+
+def decoded(data: bytes) -> tuple[str, bool]:
+    """Text, and whether bytes of it had to be replaced."""
+    encoding = json.detect_encoding(data) if data[:4].count(0) else "utf-8"
+    try:
+        return data.decode(encoding).removeprefix("\ufeff"), False
+    except UnicodeDecodeError:
+        return data.decode("utf-8", "replace"), True
+
+
+def text_of(value: Any) -> str | None:
+    """The value where it is text with something in it."""
+    return value if isinstance(value, str) and value else None
+
+
+def list_of(value: Any) -> list[Any]:
+    """The value where it is a list, else an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def dict_of(value: Any) -> dict[str, Any]:
+    """The value where it is an object, else an empty one."""
+    return value if isinstance(value, dict) else {}

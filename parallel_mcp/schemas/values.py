@@ -1,0 +1,75 @@
+"""JSON values of unknown shape, checked without recursion."""
+
+import math
+from dataclasses import dataclass
+
+# Ours, for answers: values in all, levels, and units of work, of which a second does some hundred thousand.
+MOST_ANSWER_VALUES = 200_000
+MOST_ANSWER_DEPTH = 100
+_MOST_INT_BITS = 14_000  # about 4,200 digits: Python refuses to print more than 4,300
+
+
+@dataclass(frozen=True, slots=True)
+class _Trail:
+    """The way to a value, innermost first, so that a long way costs no copying."""
+
+    outer: "_Trail | None"
+    token: str | int
+
+
+@dataclass(frozen=True, slots=True)
+class _Flaw:
+    """Why a value is not JSON that we handle, and where."""
+
+    trail: _Trail | None
+    words: str
+
+
+def tokens(trail: _Trail | None) -> list[str | int]:
+    """The way to a value, outermost first."""
+    found: list[str | int] = []
+    while trail is not None:
+        found.append(trail.token)
+        trail = trail.outer
+    return found[::-1]
+
+
+def flaw_of(root: object, most_depth: int, most_values: int) -> _Flaw | None:
+    """The first thing that is wrong with `root` as JSON, found without recursion and in bounded work."""
+    stack: list[tuple[object, _Trail | None, int]] = [(root, None, 1)]
+    seen = 1
+    while stack:
+        value, trail, depth = stack.pop()
+        words = _wrong_with(value)
+        if words is not None:
+            return _Flaw(trail, words)
+        if not isinstance(value, dict | list):
+            continue
+        seen += len(value)
+        if seen > most_values:
+            return _Flaw(trail, f"more than {most_values:,} values")
+        if depth >= most_depth and value:
+            return _Flaw(trail, f"nested deeper than {most_depth} levels")
+        inner = value.items() if isinstance(value, dict) else enumerate(value)
+        stack.extend((child, _Trail(trail, token), depth + 1) for token, child in inner)
+    return None
+
+
+def _wrong_with(value: object) -> str | None:
+    if isinstance(value, str):
+        return None if _encodable(value) else "half a surrogate pair"
+    if isinstance(value, float):
+        return None if math.isfinite(value) else "NaN or Infinity"
+    if isinstance(value, int):
+        return None if value.bit_length() <= _MOST_INT_BITS else "a number of thousands of digits"
+    if isinstance(value, dict):
+        return None if all(isinstance(key, str) and _encodable(key) for key in value) else "a name that is not text"
+    return None if value is None or isinstance(value, list) else "not a JSON value"
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
