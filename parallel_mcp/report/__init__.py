@@ -1,6 +1,7 @@
-"""Answers and research as text: what a tool says in prose, and a research as Markdown."""
+"""Answers and research as text: what a tool says in prose, and a research run in every format."""
 
+from parallel_mcp.report.formats import FORMATS, Format
 from parallel_mcp.report.markdown import markdown
 from parallel_mcp.report.prose import fit, prose
 
-__all__ = ["fit", "markdown", "prose"]
+__all__ = ["FORMATS", "Format", "fit", "markdown", "prose"]

@@ -1,0 +1,31 @@
+"""The table of formats that a research run can be written in: command line, resources and page go by it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from parallel_mcp.models import Research
+from parallel_mcp.report.bibtex import bibtex
+from parallel_mcp.report.csl import csl
+from parallel_mcp.report.html import page
+from parallel_mcp.report.markdown import markdown
+from parallel_mcp.report.ris import ris
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """`suffix` ends file names and resource URIs."""
+
+    suffix: str
+    mime_type: str
+    write: Callable[[Research], str]
+
+
+FORMATS: Mapping[str, Format] = {
+    "md": Format("md", "text/markdown", markdown),
+    "json": Format("json", "application/json", Research.model_dump_json),
+    "html": Format("html", "text/html", page),
+    "bibtex": Format("bib", "application/x-bibtex", bibtex),
+    "ris": Format("ris", "application/x-research-info-systems", ris),
+    "csl": Format("csl", "application/vnd.citationstyles.csl+json", csl),
+}
+"""By the name that `--format` takes."""

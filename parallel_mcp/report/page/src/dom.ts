@@ -1,0 +1,62 @@
+// The only way in which this page makes elements: by name, with text as text. No markup is ever parsed.
+
+type Child = Node | string | null | false | undefined;
+type Properties = { class?: string; on?: Record<string, (event: Event) => void> } & Record<string, unknown>;
+
+/** An element with attributes and children; a string becomes a text node. */
+export function el<K extends keyof HTMLElementTagNameMap>(
+  name: K,
+  properties: Properties = {},
+  ...children: Child[]
+): HTMLElementTagNameMap[K] {
+  const element = document.createElement(name);
+  for (const [key, value] of Object.entries(properties)) {
+    if (key === "on") {
+      for (const [event, act] of Object.entries(value as Record<string, (event: Event) => void>)) {
+        element.addEventListener(event, act);
+      }
+    } else if (value !== null && value !== undefined && value !== false) {
+      element.setAttribute(key, value === true ? "" : String(value));
+    }
+  }
+  element.append(...children.filter((child): child is Node | string => child !== null && child !== false && child !== undefined));
+  return element;
+}
+
+/** `details` that makes its content when it is first opened, or printed. */
+export function folded(summary: Child[], content: () => Node[], properties: Properties = {}): HTMLDetailsElement {
+  const details = el("details", properties, el("summary", {}, ...summary));
+  let made = false;
+  details.addEventListener("fill", () => {
+    if (made) return;
+    made = true;
+    details.append(...content());
+  });
+  details.addEventListener("toggle", () => {
+    if (details.open) details.dispatchEvent(new Event("fill"));
+  });
+  return details;
+}
+
+/** Everything open while it is printed, and as it was afterwards. */
+export function openForPrinting(root: HTMLElement): void {
+  let opened: HTMLDetailsElement[] = [];
+  addEventListener("beforeprint", () => {
+    opened = [];
+    // What is opened may hold more to open.
+    for (let closed = shut(root); closed.length; closed = shut(root)) {
+      for (const details of closed) {
+        details.dispatchEvent(new Event("fill"));
+        details.open = true;
+      }
+      opened.push(...closed);
+    }
+  });
+  addEventListener("afterprint", () => {
+    for (const details of opened) details.open = false;
+  });
+}
+
+const shut = (root: HTMLElement): HTMLDetailsElement[] => [
+  ...root.querySelectorAll<HTMLDetailsElement>("details:not([open]):not(.menu)"),
+];

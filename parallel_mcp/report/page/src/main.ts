@@ -1,0 +1,227 @@
+// Puts the page together: in a host it follows what the tool does, in a file it shows the run that the file holds.
+import { el, openForPrinting } from "./dom";
+import { exportMenu } from "./exports";
+import { follow } from "./follow";
+import { Host } from "./host";
+import type { HostContext } from "./host";
+import { readReport } from "./model";
+import type { Report } from "./model";
+import { Note } from "./note";
+import { because, reportOf, title } from "./report";
+import { readResult } from "./results";
+import type { Result } from "./results";
+import { sourceNote } from "./sources";
+import { clean, line, pathWords, safeUrl } from "./text";
+import { wear } from "./theme";
+import { Working } from "./working";
+
+const page = document.getElementById("page")!;
+const body = el("div", { class: "report" });
+const tools = el("div", { class: "tools" });
+const status = el("p", { class: "unseen", role: "status" });
+page.append(tools, body, status);
+
+let shown: Report | null = null;
+const note = new Note(page, noteFor);
+openForPrinting(page);
+
+/** What a mark's note says: a source, or why a field says what it says. */
+function noteFor(at: HTMLElement): Node[] | null {
+  const answer = shown?.answer;
+  if (!answer) return null;
+  if (at.dataset.source !== undefined) {
+    const citation = answer.citations.find((one) => one.number === Number(at.dataset.source));
+    return citation ? sourceNote(citation) : null;
+  }
+  const entry = answer.basis.find((one) => one.field === at.dataset.field);
+  const sources = new Set(answer.citations.map((one) => one.number));
+  return entry ? [el("h3", { dir: "auto" }, pathWords(entry.field)), ...because(entry, sources)] : null;
+}
+
+function show(report: Report | null, nodes: Node[]): void {
+  note.close();
+  shown = report;
+  body.replaceChildren(...nodes);
+}
+
+const file = document.getElementById("research");
+if (file) inFile(file.textContent ?? "");
+else inHost(new Host());
+
+function inFile(json: string): void {
+  document.documentElement.dataset.mode = "file";
+  let report: Report | null = null;
+  try {
+    report = readReport(JSON.parse(json));
+  } catch {
+    // Said below.
+  }
+  if (!report) return show(null, [el("p", { class: "trouble", role: "alert" }, "This file holds no research run that this page can read.")]);
+  document.title = line(report.question, 120) || document.title;
+  tools.append(el("button", { type: "button", on: { click: () => print() } }, "Print"));
+  show(report, reportOf(report, { locale: undefined, timeZone: undefined, inline: false }));
+}
+
+function inHost(host: Host): void {
+  let asked: Record<string, unknown> = {};
+  let working: Working | null = null;
+  let stop = new AbortController();
+  let last = "";
+
+  const question = (): string => (typeof asked.question === "string" ? asked.question : shown?.question ?? "");
+  const deep = (): boolean => host.context.toolInfo?.tool?.name !== "web_answer";
+  const button = (label: string, act: () => void): HTMLElement => el("button", { type: "button", on: { click: act } }, label);
+  const say = (words: string): void => void (status.textContent = words);
+
+  function begin(): void {
+    const report: Report = {
+      researchId: null, status: "working", question: question(), answer: null, error: null,
+      model: deep() && typeof asked.model === "string" ? asked.model : "", createdAt: null, seconds: null,
+    };
+    working = new Working(report, null, []);
+    show(report, working.nodes);
+  }
+
+  function take(value: unknown): void {
+    stop.abort();
+    stop = new AbortController();
+    arrived(readResult(value, question()), false);
+  }
+
+  /** Show a result; `polled` are those that the model has not seen. */
+  function arrived(result: Result, polled: boolean): void {
+    last = result.text;
+    const { report } = result;
+    if (report?.status === "working") return keepOn(report, result);
+    working = null;
+    if (!report) failed(result);
+    else {
+      show(report, reportOf(report, look()));
+      offer(report);
+      say(report.answer ? "The answer is here." : `The research run is ${report.status}.`);
+    }
+    if (polled) tell(result);
+  }
+
+  function keepOn(report: Report, result: Result): void {
+    const canAsk = host.can("serverTools");
+    const actions = canAsk && report.researchId ? [button("Stop", () => void cancel(report.researchId!))] : [];
+    working = new Working(report, result.usual, actions);
+    show(report, working.nodes);
+    tools.replaceChildren();
+    say("The research run goes on.");
+    if (!canAsk) return;
+    const { signal } = stop;
+    void follow(host, result, signal, (seen) => working?.expect(seen.usual, seen.report?.seconds ?? null)).then((final) => {
+      if (signal.aborted) return;
+      if (final) arrived(final, true);
+      else say("The host no longer answers; ask the assistant to go on with the research run.");
+    });
+  }
+
+  async function cancel(id: string): Promise<void> {
+    stop.abort();
+    stop = new AbortController();
+    try {
+      arrived(readResult(await host.request("tools/call", { name: "deep_research", arguments: { research_id: id, cancel: true } }), question()), true);
+    } catch {
+      say("It could not be stopped.");
+    }
+  }
+
+  function failed(result: Result): void {
+    show(shown, [
+      el("header", {}, ...(question() ? title({ ...blank, question: question(), researchId: deep() ? "-" : null }) : [])),
+      el("p", { class: "trouble", role: "alert", dir: "auto" }, clean(result.text) || "The tool gave no answer."),
+    ]);
+    tools.replaceChildren();
+  }
+
+  /** The host stopped the call. A research run goes on without it, and the same question joins it. */
+  function cancelled(reason: unknown): void {
+    working = null;
+    const why = typeof reason === "string" && reason ? ` (${line(reason, 120)})` : "";
+    const again = deep() && host.can("serverTools") && question() !== "";
+    show(shown, [
+      el("header", {}, ...title({ ...blank, question: question(), researchId: deep() ? "-" : null })),
+      el("div", { class: "working" },
+        el("p", { role: "alert" }, `The call was stopped${why}.`),
+        deep() && el("p", { class: "soft" }, "A research run that had begun goes on, and the same question picks it up without paying twice."),
+        again && el("div", { class: "actions" }, button("Go on waiting", () => void resume()))),
+    ]);
+  }
+
+  async function resume(): Promise<void> {
+    begin();
+    try {
+      arrived(readResult(await host.request("tools/call", { name: "deep_research", arguments: asked }), question()), true);
+    } catch {
+      cancelled("the host did not carry it out");
+    }
+  }
+
+  /** The model is told what it has not seen, for its next turn: nothing is sent in the reader's name. */
+  function tell(result: Result): void {
+    if (!host.can("updateModelContext")) return;
+    const text = `${result.failed ? "The research run ended without an answer." : "The research run that was working is over; this is its result."}\n\n${result.text}`;
+    host.request("ui/update-model-context", { content: [{ type: "text", text }] }).catch(() => undefined);
+  }
+
+  function offer(report: Report): void {
+    const menu = exportMenu(host, report, last, say);
+    const full = host.context.availableDisplayModes?.includes("fullscreen") && host.context.displayMode !== "fullscreen";
+    tools.replaceChildren(...(menu ? [menu] : []), ...(full ? [button("Full screen", () => void widen())] : []));
+  }
+
+  async function widen(): Promise<void> {
+    const result = await host.request("ui/request-display-mode", { mode: "fullscreen" }).catch(() => ({}) as Record<string, unknown>);
+    if (typeof result.mode === "string") change({ displayMode: result.mode });
+  }
+
+  const look = () => ({
+    locale: host.context.locale, timeZone: host.context.timeZone, inline: host.context.displayMode !== "fullscreen",
+  });
+
+  function change(context: HostContext): void {
+    const before = host.context.displayMode;
+    host.context = { ...host.context, ...context };
+    wear(context);
+    if (host.context.displayMode !== before && shown?.answer) {
+      show(shown, reportOf(shown, look()));
+      offer(shown);
+    }
+  }
+
+  page.addEventListener("click", (event) => {
+    const anchor = (event.target as Element).closest("a");
+    const url = anchor && safeUrl(anchor.href);
+    if (!url || !host.can("openLinks")) return;
+    event.preventDefault();
+    host.request("ui/open-link", { url: url.href }).catch(() => say("The host did not open the link."));
+  });
+  host.on("ui/notifications/tool-input", (params) => {
+    asked = (params.arguments as Record<string, unknown> | undefined) ?? {};
+    if (!shown?.answer) begin();
+  });
+  host.on("ui/notifications/tool-result", take);
+  host.on("ui/notifications/tool-cancelled", (params) => cancelled(params.reason));
+  host.on("ui/notifications/host-context-changed", (params) => change(params as HostContext));
+  host.on("ui/resource-teardown", () => (stop.abort(), clearInterval(clock), sizes.disconnect(), {}));
+
+  const clock = setInterval(() => working?.tick(), 1000);
+  let size = "";
+  const sizes = new ResizeObserver(() => {
+    const { width, height } = page.getBoundingClientRect();
+    const now = { width: Math.ceil(width), height: Math.ceil(height) };
+    if (size === (size = JSON.stringify(now))) return;
+    host.notify("ui/notifications/size-changed", now);
+  });
+  void host.connect("parallel-mcp", "1").then(() => {
+    wear(host.context);
+    sizes.observe(page);
+  });
+}
+
+const blank: Report = {
+  researchId: null, status: "failed", question: "", model: "", createdAt: null, seconds: null, answer: null, error: null,
+};

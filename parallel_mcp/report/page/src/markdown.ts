@@ -1,0 +1,145 @@
+// An answer's Markdown as elements. markdown-it reads it; what it may become is listed here and nothing else is.
+import MarkdownIt from "markdown-it";
+import type { Token } from "markdown-it";
+import { el } from "./dom";
+import { withMarks } from "./marks";
+import { clean, line, safeUrl } from "./text";
+
+const MOST_NESTED = 16;
+const LONGEST_HEADING = 160;
+
+const parser = new MarkdownIt({ html: false, linkify: false, breaks: false, maxNesting: MOST_NESTED });
+// A link that leads nowhere is still a token, so that its text is shown; safeUrl decides what becomes a link.
+parser.validateLink = () => true;
+
+const PLAIN: Record<string, keyof HTMLElementTagNameMap> = {
+  paragraph: "p", blockquote: "blockquote", bullet_list: "ul", ordered_list: "ol", list_item: "li",
+  table: "table", thead: "thead", tbody: "tbody", tr: "tr", th: "th", td: "td", strong: "strong", em: "em", s: "s",
+};
+const WITH_DIRECTION = new Set(["p", "blockquote", "ul", "ol", "li", "table", "th", "td", "h3", "h4", "h5"]);
+
+/** The elements of a Markdown text, with the marks of known sources as buttons. */
+export function markdown(text: string, sources: ReadonlySet<number>): DocumentFragment {
+  const fragment = document.createDocumentFragment();
+  fill(fragment, parser.parse(separated(clean(text)), {}), sources);
+  return fragment;
+}
+
+/**
+ * Answers come with headings, and the first and last rows of tables, run into the text around them.
+ * Put them on lines of their own, outside code: a table would drop what stands beside its cells.
+ */
+export function separated(text: string): string {
+  let fenced = false;
+  let columns = 0;
+  const lines = text.split("\n");
+  const out: string[] = [];
+  lines.forEach((row, index) => {
+    if (/^\s{0,3}(```|~~~)/.test(row)) fenced = !fenced;
+    if (fenced) return void out.push(row);
+    const rule = lines[index + 1] ?? "";
+    if (!row.includes("|")) columns = 0;
+    if (row.includes("|") && isRule(rule)) {
+      columns = bars(rule.trim().replace(/^\||\|$/g, "")).length + 1;
+      out.push(...lastCells(row, columns));
+    } else if (columns && !isRule(row)) out.push(...firstCells(row, columns));
+    else out.push(...headings(row));
+  });
+  return out.join("\n");
+}
+
+const isRule = (row: string): boolean => /^[\s:|-]+$/.test(row) && row.includes("|") && row.includes("-");
+const bars = (row: string): number[] => [...row.matchAll(/\|/g)].map((found) => found.index).filter((at) => row[at - 1] !== "\\");
+const headings = (row: string): string[] => row.split(/(?<=\S) (?=#{1,6} \S)/);
+
+/** A table's head, and before it what else stands on its line. */
+function lastCells(row: string, columns: number): string[] {
+  const first = bars(row).at(-columns - 1);
+  const before = first === undefined || !row.trimEnd().endsWith("|") ? "" : row.slice(0, first).trim();
+  return before ? [...headings(before), "", row.slice(first)] : [row];
+}
+
+/** A table's row, and after it what else stands on its line. */
+function firstCells(row: string, columns: number): string[] {
+  const led = row.trimStart().startsWith("|");
+  const last = bars(row)[led ? columns : columns - 1];
+  const after = last === undefined ? "" : row.slice(last + 1).trim();
+  return after ? [row.slice(0, last! + 1), "", ...headings(after)] : [row];
+}
+
+function fill(root: DocumentFragment, tokens: Token[], sources: ReadonlySet<number>): void {
+  const open: (Node & ParentNode)[] = [root];
+  const top = (): Node & ParentNode => open[open.length - 1]!;
+  tokens.forEach((token, index) => {
+    if (token.type === "inline") inline(top(), token.children ?? [], sources);
+    else if (token.nesting === -1) open.pop();
+    else if (token.nesting === 1) {
+      const element = opening(token, tokens[index + 1]?.content ?? "");
+      top().append(element instanceof HTMLTableElement ? wide(element) : element);
+      open.push(element);
+    } else top().append(...leaf(token));
+  });
+}
+
+/** A table that may be wider than the page is scrolled by itself, by keyboard too. */
+const wide = (table: HTMLElement): HTMLElement =>
+  el("div", { class: "wide", tabindex: 0, role: "group", "aria-label": "Table" }, table);
+
+function opening(token: Token, said: string): HTMLElement {
+  const kind = token.type.replace(/_open$/, "");
+  if (kind === "heading") {
+    // A heading as long as this is a paragraph that lost its line end.
+    if (said.length > LONGEST_HEADING) return el("p", { dir: "auto", class: "run-on" });
+    return el(`h${Math.min(Math.max(Number(token.tag.slice(1)), 2) + 1, 5)}` as "h3", { dir: "auto" });
+  }
+  const name = PLAIN[kind] ?? "span";
+  const element = el(name, WITH_DIRECTION.has(name) ? { dir: "auto" } : {});
+  const start = Number(token.attrGet("start"));
+  if (name === "ol" && Number.isSafeInteger(start) && start > 1) element.setAttribute("start", String(start));
+  return element;
+}
+
+function leaf(token: Token): Node[] {
+  if (token.type === "hr") return [el("hr")];
+  if (token.type === "fence" || token.type === "code_block") {
+    return [el("pre", { tabindex: 0 }, el("code", {}, token.content))];
+  }
+  return token.content ? [el("p", { dir: "auto" }, token.content)] : [];
+}
+
+function inline(parent: Node & ParentNode, tokens: Token[], sources: ReadonlySet<number>): void {
+  const open: (Node & ParentNode)[] = [parent];
+  const top = (): Node & ParentNode => open[open.length - 1]!;
+  let links = 0;
+  for (const token of tokens) {
+    if (token.type === "link_open") links += 1;
+    if (token.type === "link_close") links -= 1;
+    if (token.type === "text") {
+      // Inside a link there is no place for a button.
+      top().append(...(links > 0 ? [token.content] : withMarks(token.content, sources)));
+    } else if (token.type === "softbreak") top().append(" ");
+    else if (token.type === "hardbreak") top().append(el("br"));
+    else if (token.type === "code_inline") top().append(el("code", {}, token.content));
+    else if (token.type === "image") top().append(picture(token));
+    else if (token.nesting === -1) { if (open.length > 1) open.pop(); }
+    else if (token.nesting === 1) {
+      const element = token.type === "link_open" ? link(String(token.attrGet("href") ?? "")) : el(PLAIN[token.type.replace(/_open$/, "")] ?? "span");
+      top().append(element);
+      open.push(element);
+    }
+  }
+}
+
+/** A link that a reader may follow, or a span where it leads to anything but a web page. */
+export function link(url: string): HTMLElement {
+  const safe = safeUrl(url);
+  if (safe === null) return el("span");
+  return el("a", { href: safe.href, target: "_blank", rel: "noopener noreferrer nofollow", title: line(safe.href, 200) });
+}
+
+/** Pictures are never loaded: their description is the link. */
+function picture(token: Token): HTMLElement {
+  const element = link(String(token.attrGet("src") ?? ""));
+  element.append(`[picture: ${line(token.content, 120) || "no description"}]`);
+  return element;
+}

@@ -1,0 +1,45 @@
+// The numbered sources: as a list, and one of them in a note.
+import { el, folded } from "./dom";
+import { link } from "./markdown";
+import { clean, domain, line, plural, safeUrl } from "./text";
+import type { Citation } from "./model";
+
+const MOST_IN_A_NOTE = 3;
+const LONGEST_IN_A_NOTE = 420;
+const LONGEST = 5_000;
+
+/** All sources. Excerpts are made when they are unfolded, so that a thousand sources cost little. */
+export function sourceList(citations: readonly Citation[]): HTMLElement {
+  return el("ol", { class: "sources" }, ...citations.map((citation) =>
+    el("li", { id: `source-${citation.number}` },
+      el("span", { class: "number", "aria-hidden": "true" }, String(citation.number)),
+      el("div", {},
+        heading(citation),
+        citation.excerpts.length > 0 &&
+          folded([plural(citation.excerpts.length, "excerpt")], () => citation.excerpts.map((text) => quote(text, LONGEST)))))));
+}
+
+/** What a note says of a source: what it is, the excerpts that the answer rests on, and the way there. */
+export function sourceNote(citation: Citation): Node[] {
+  const shown = citation.excerpts.slice(0, MOST_IN_A_NOTE);
+  const more = citation.excerpts.length - shown.length;
+  return [
+    heading(citation),
+    ...shown.map((text) => quote(text, LONGEST_IN_A_NOTE)),
+    ...(more > 0 ? [el("p", { class: "soft" }, `${plural(more, "more excerpt")} under Sources`)] : []),
+    ...(shown.length ? [] : [el("p", { class: "soft" }, "No excerpt came with this source.")]),
+  ];
+}
+
+function heading(citation: Citation): HTMLElement {
+  const url = safeUrl(citation.url);
+  const title = line(citation.title, 200);
+  const anchor = url ? link(citation.url) : el("span");
+  anchor.append(el("bdi", {}, title || (url ? line(url.href, 120) : line(citation.url, 120)) || "Untitled source"));
+  return el("p", { class: "source" }, anchor, el("span", { class: "domain", dir: "ltr" }, url ? domain(url) : "no link"));
+}
+
+const quote = (text: string, most: number): HTMLElement => {
+  const whole = clean(text);
+  return el("blockquote", { dir: "auto" }, whole.length > most ? whole.slice(0, most).trimEnd() + "…" : whole);
+};
