@@ -22,6 +22,7 @@ from parallel_mcp.stores.sqlite import SQLiteStore
 from parallel_mcp.tasks import Tasks
 from parallel_mcp.tools import AppContext
 from parallel_mcp.tools.checked import CheckedTool
+from parallel_mcp.tools.page import page_extension
 from parallel_mcp.tools.resources import add_resources
 
 NAME = "parallel-mcp"
@@ -99,7 +100,7 @@ def build(settings: Settings) -> Server:
         # Where nobody has set logging up, the SDK does: at INFO httpx2 would log a line for each request.
         log_level="WARNING",
         middleware=[reject_unknown_names({tool.name for tool in checked})],
-        extensions=[Tasks(settings.retention_days)],
+        extensions=[Tasks(settings.retention_days), page_extension()],
         lifespan=lifespan,
     )
     add_resources(server)

@@ -16,16 +16,17 @@ class Format:
     """`suffix` ends file names and resource URIs."""
 
     suffix: str
+    title: str
     mime_type: str
     write: Callable[[Research], str]
 
 
 FORMATS: Mapping[str, Format] = {
-    "md": Format("md", "text/markdown", markdown),
-    "json": Format("json", "application/json", Research.model_dump_json),
-    "html": Format("html", "text/html", page),
-    "bibtex": Format("bib", "application/x-bibtex", bibtex),
-    "ris": Format("ris", "application/x-research-info-systems", ris),
-    "csl": Format("csl", "application/vnd.citationstyles.csl+json", csl),
+    "md": Format("md", "A research run as Markdown", "text/markdown", markdown),
+    "json": Format("json", "A research run as JSON", "application/json", Research.model_dump_json),
+    "html": Format("html", "A research run as a web page", "text/html", page),
+    "bibtex": Format("bib", "A research run's sources as BibTeX", "application/x-bibtex", bibtex),
+    "ris": Format("ris", "A research run's sources as RIS", "application/x-research-info-systems", ris),
+    "csl": Format("csl", "A research run's sources as CSL-JSON", "application/vnd.citationstyles.csl+json", csl),
 }
 """By the name that `--format` takes."""

@@ -27,7 +27,7 @@ def page(research: Research) -> str:
     data = _SURROGATES.sub("\ufffd", research.model_dump_json()).translate(_ESCAPES)
     title = html.escape(_SURROGATES.sub("\ufffd", " ".join(research.question.split())[:120]))
     held = (
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"font-src 'none'\">\n"
+        '<meta http-equiv="Content-Security-Policy" content="font-src \'none\'">\n'
         f'<script type="application/json" id="research">{data}</script>'
     )
     return app().replace("<title>Parallel research</title>", f"<title>{title}</title>", 1).replace(_PLACE, held, 1)

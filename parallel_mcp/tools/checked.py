@@ -16,6 +16,7 @@ from parallel_mcp import errors, telemetry
 from parallel_mcp.errors import ParallelError
 from parallel_mcp.models import published
 from parallel_mcp.text import clean
+from parallel_mcp.tools.page import ON_PAGE
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ class CheckedTool(Tool):
             description=inspect.getdoc(fn),
             annotations=ToolAnnotations(read_only_hint=True, open_world_hint=True),
             icons=[icon],
+            meta=ON_PAGE,
         )
         checked = cast("CheckedTool", tool)
         known = checked.fn_metadata.arg_model

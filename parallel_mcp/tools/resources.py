@@ -9,7 +9,7 @@ from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 
 from parallel_mcp import errors, tools
 from parallel_mcp.errors import ParallelError
-from parallel_mcp.report import markdown
+from parallel_mcp.report import FORMATS, Format
 from parallel_mcp.research import Principal, ResearchRun, ResearchService
 from parallel_mcp.tools import AppContext
 
@@ -17,7 +17,7 @@ PAGE = 50
 
 
 def add_resources(server: MCPServer[AppContext]) -> None:
-    """Add the history, and each research run as Markdown and JSON."""
+    """Add the history, and each research run in every format."""
 
     @server.resource(
         "research://{?before}",
@@ -32,15 +32,19 @@ def add_resources(server: MCPServer[AppContext]) -> None:
         following = f"research://?before={rows[-1].research_id}" if len(rows) == PAGE else None
         return json.dumps({"research": page, "next": following}, ensure_ascii=False)
 
-    @server.resource("research://{research_id}/md", name="research-markdown", mime_type="text/markdown")
-    async def as_markdown(research_id: str, ctx: Context[AppContext, Any]) -> str:
-        """A research as Markdown, whole."""
-        return markdown(tools.research_of(await _row(ctx, research_id)))
+    for form in FORMATS.values():
+        _add_format(server, form)
 
-    @server.resource("research://{research_id}/json", name="research-json", mime_type="application/json")
-    async def as_json(research_id: str, ctx: Context[AppContext, Any]) -> str:
-        """A research as JSON, whole."""
-        return tools.research_of(await _row(ctx, research_id)).model_dump_json()
+
+def _add_format(server: MCPServer[AppContext], form: Format) -> None:
+    @server.resource(
+        f"research://{{research_id}}/{form.suffix}",
+        name=f"research-{form.suffix}",
+        description=f"{form.title}, whole",
+        mime_type=form.mime_type,
+    )
+    async def written(research_id: str, ctx: Context[AppContext, Any]) -> str:
+        return form.write(tools.research_of(await _row(ctx, research_id)))
 
 
 async def _read(ctx: Context[AppContext, Any], read: Callable[[ResearchService, Principal], Any]) -> Any:

@@ -10,6 +10,7 @@ from parallel_mcp import errors
 from parallel_mcp.models import Answer, Research, ResearchModel
 from parallel_mcp.report import fit, prose
 from parallel_mcp.research import INTERRUPTED, ResearchRun
+from parallel_mcp.tools.waiting import waiting_meta
 
 MODELS: tuple[ResearchModel, ...] = ("lite", "base", "core")
 
@@ -78,7 +79,9 @@ def _without_answer(research: Research, text: str, limit: int) -> CallToolResult
     if len(research.question) > limit // 2:
         research = research.model_copy(update={"question": _quoted(research.question)})
     return CallToolResult(
-        content=[TextContent(type="text", text=text)], structured_content=research.model_dump(mode="json")
+        content=[TextContent(type="text", text=text)],
+        structured_content=research.model_dump(mode="json"),
+        _meta=waiting_meta(research.model) if research.status == "working" else None,
     )
 
 

@@ -35,13 +35,18 @@ export function exportMenu(host: Host, report: Report, text: string, said: (word
 }
 
 /** The file itself where the host lets the page read it, else a link for the host to read. */
-async function read(host: Host, uri: string, type: string): Promise<Record<string, unknown>> {
+async function read(host: Host, uri: string, mimeType: string): Promise<Record<string, unknown>> {
   const name = uri.replace(/^research:\/\/([^/]*)\//, "research-$1.");
-  if (!host.can("serverResources")) return { type: "resource_link", uri, name, mimeType: type };
+  if (!host.can("serverResources")) return { type: "resource_link", uri, name, mimeType };
+  return embedded(`file:///${name}`, mimeType, await readText(host, uri));
+}
+
+/** The text of one of the server's resources. */
+export async function readText(host: Host, uri: string): Promise<string> {
   const result = await host.request("resources/read", { uri });
   const [first] = Array.isArray(result.contents) ? (result.contents as unknown[]) : [];
-  if (!isFields(first) || typeof first.text !== "string") throw new Error("nothing to save");
-  return embedded(`file:///${name}`, type, first.text);
+  if (!isFields(first) || typeof first.text !== "string") throw new Error("nothing to read");
+  return first.text;
 }
 
 const embedded = (uri: string, mimeType: string, text: string): Record<string, unknown> => ({

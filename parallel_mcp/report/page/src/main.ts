@@ -1,6 +1,6 @@
 // Puts the page together: in a host it follows what the tool does, in a file it shows the run that the file holds.
 import { el, openForPrinting } from "./dom";
-import { exportMenu } from "./exports";
+import { exportMenu, readText } from "./exports";
 import { follow } from "./follow";
 import { Host } from "./host";
 import type { HostContext } from "./host";
@@ -99,8 +99,17 @@ function inHost(host: Host): void {
       show(report, reportOf(report, look()));
       offer(report);
       say(report.answer ? "The answer is here." : `The research run is ${report.status}.`);
+      if (result.cut && report.researchId) void whole(report.researchId, stop.signal);
     }
     if (polled) tell(result);
+  }
+
+  /** What was left out to spare the model is shown all the same, where the host lets the page read it. */
+  async function whole(id: string, signal: AbortSignal): Promise<void> {
+    if (!host.can("serverResources")) return;
+    const text = await readText(host, `research://${id}/json`).catch(() => null);
+    const report = text === null ? null : readReport(JSON.parse(text));
+    if (report && !signal.aborted) show(report, reportOf(report, look()));
   }
 
   function keepOn(report: Report, result: Result): void {

@@ -7,6 +7,8 @@ export interface Result {
   report: Report | null;
   text: string;
   failed: boolean;
+  /** Parts were left out of what the model sees; the whole is a resource. */
+  cut: boolean;
   pollSeconds: number;
   usual: [number, number] | null;
 }
@@ -24,12 +26,14 @@ export function readResult(value: unknown, question: string): Result {
     report: result.isError === true ? null : readReport(result.structuredContent, question),
     text: textOf(result.content),
     failed: result.isError === true,
+    cut: blocks(result.content).some((block) => block.type === "resource_link"),
     pollSeconds: seconds(waiting.pollSeconds) ?? DEFAULT_POLL_SECONDS,
     usual: least !== null && most !== null ? [least, most] : null,
   };
 }
 
+const blocks = (content: unknown): Record<string, unknown>[] => (Array.isArray(content) ? content : []).filter(isFields);
 const textOf = (content: unknown): string =>
-  (Array.isArray(content) ? content : [])
-    .flatMap((block) => (isFields(block) && block.type === "text" && typeof block.text === "string" ? [block.text] : []))
+  blocks(content)
+    .flatMap((block) => (block.type === "text" && typeof block.text === "string" ? [block.text] : []))
     .join("\n");
