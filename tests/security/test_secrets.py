@@ -25,7 +25,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import Receive, Send
 from starlette.types import Scope as ASGIScope
 
-from parallel_mcp.cli import Discreet
+from parallel_mcp.cli.logs import Discreet
 from parallel_mcp.settings import Settings, SettingsError, read, variable
 from tests.security.conftest import Serve, process
 from tests.security.telescope import Telescope
@@ -415,9 +415,10 @@ async def test_no_command_lets_anything_planted_out(
 async def test_a_crash_is_told_without_the_words_of_what_was_raised(upstream: Upstream, tmp_path: Path) -> None:
     """Python's own traceback, and every logger's, end in the exception's words, which may quote anything."""
     script = (
-        "import sys, parallel_mcp.cli as cli\n"
+        "import parallel_mcp.cli as cli\n"
+        "import parallel_mcp.cli.history as history\n"
         f"def crash(*_): raise RuntimeError({KEY!r} + {QUESTION!r}) from ValueError({KEY!r})\n"
-        "cli._print_history = crash\n"
+        "history._print_history = crash\n"
         "cli.main(['history'])"
     )
     with anyio.fail_after(60):
@@ -428,7 +429,7 @@ async def test_a_crash_is_told_without_the_words_of_what_was_raised(upstream: Up
     clear_of_questions("a crash", done.stderr)
     assert b"ValueError" in done.stderr
     assert b"RuntimeError" in done.stderr
-    assert b"cli.py" in done.stderr
+    assert b"history.py" in done.stderr
 
 
 # Texts of exceptions, and the settings

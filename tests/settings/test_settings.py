@@ -106,7 +106,7 @@ def test_a_store_of_an_unknown_kind_is_refused() -> None:
 
 
 def test_every_setting_has_a_row_in_the_readme() -> None:
-    readme = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
+    readme = (Path(__file__).parent.parent.parent / "README.md").read_text("utf-8")
     for name, field in fields().items():
         assert f"| `{variable(name)}` |" in readme, name
         flag = "" if name in SECRETS else f"`--{name.replace('_', '-')}`"

@@ -1,0 +1,35 @@
+"""The group of commands, which serves MCP over pipes where none is named."""
+
+import io
+import sys
+from typing import Any
+
+import click
+
+from parallel_mcp.cli.asking import answer, research
+from parallel_mcp.cli.doctor import doctor
+from parallel_mcp.cli.history import history
+from parallel_mcp.cli.options import NAME, setting_flags
+from parallel_mcp.cli.sandbox import sandbox
+from parallel_mcp.cli.serving import http, serve_stdio, stdio
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name=NAME)
+@setting_flags(http=False)
+@click.pass_context
+def main(ctx: click.Context, /, **flags: Any) -> None:
+    """Parallel's Chat API for agents: web answers and deep research with citations, as an MCP server.
+
+    Without a command it serves MCP over stdin and stdout.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        # A pipe on Windows may know no letter of an answer that was paid for.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    if ctx.invoked_subcommand is None:
+        serve_stdio(flags)
+
+
+for command in (stdio, http, answer, research, history, sandbox, doctor):
+    main.add_command(command)

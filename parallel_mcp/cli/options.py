@@ -1,0 +1,85 @@
+"""The settings as flags, and the settings that the environment and the flags give."""
+
+import os
+from collections.abc import Callable
+from typing import Any, TypeVar, get_args
+
+import click
+
+from parallel_mcp import settings as configuration
+from parallel_mcp.cli import logs
+from parallel_mcp.cli.ending import Failed
+from parallel_mcp.settings import Settings, SettingsError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+NAME = "parallel-mcp"
+
+LAST_EXPORT_SECONDS = 2.0
+
+HTTP_ONLY = ("host", "port", "bring_your_own_key", "allowed_hosts", "allowed_origins", "shutdown_seconds")
+
+
+def setting_flags(*, http: bool) -> Callable[[Command], Command]:
+    """A flag for each setting that is not a secret."""
+
+    def decorate(command: Command) -> Command:
+        for name, field in reversed(configuration.fields().items()):
+            if name in configuration.SECRETS or (name in HTTP_ONLY and not http):
+                continue
+            flag = "--" + name.replace("_", "-")
+            flags = f"{flag}/--no-{flag[2:]}" if field.annotation is bool else flag
+            help_text = f"{field.description} [{configuration.variable(name)}]"
+            several = field.default == ()
+            command = click.option(
+                flags,
+                name,
+                default=None,
+                help=help_text,
+                metavar=_metavar(field.annotation),
+                multiple=several,
+                callback=_joined if several else None,
+            )(command)
+        return command
+
+    return decorate
+
+
+def _joined(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The values of a flag that may be given several times, or with commas; None where it was not given."""
+    return tuple(part.strip() for value in values for part in value.split(",") if part.strip()) or None
+
+
+def _metavar(annotation: Any) -> str | None:
+    choices = [choice for choice in get_args(annotation) if isinstance(choice, str)]
+    if choices:
+        return "|".join(choices)
+    return None if annotation is bool else "VALUE"
+
+
+def settings_of(flags: dict[str, Any]) -> Settings:
+    """Settings from the environment and the flags, with logging set up by them."""
+    from parallel_mcp import telemetry
+
+    above = click.get_current_context().find_root().params
+    known = configuration.fields()
+    merged = {name: value for name, value in above.items() if name in known and value is not None}
+    merged |= {name: value for name, value in flags.items() if value is not None}
+    try:
+        settings, warnings = configuration.read(os.environ, merged)
+    except SettingsError as error:
+        raise Failed(f"The settings are wrong. {error}") from None
+    logs.set_up(settings.log_level)
+    unmet = telemetry.export(telemetry.wanted(os.environ))
+    click.get_current_context().call_on_close(lambda: telemetry.flush(LAST_EXPORT_SECONDS))
+    for warning in [*warnings, *([unmet] if unmet else [])]:
+        click.echo(f"{NAME}: {warning}", err=True)
+    if settings.sandbox:
+        from parallel_mcp import sandbox as sandboxes
+
+        one, two = sandboxes.example_questions()
+        click.echo(
+            f'{NAME}: sandbox - answers come from documents on this machine, not from the web. Try "{one}" or "{two}"',
+            err=True,
+        )
+    return settings
