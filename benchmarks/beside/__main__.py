@@ -1,0 +1,246 @@
+"""This server beside others, in one run: python -m benchmarks.beside [--only NAME ...] [--metrics NAME ...]
+
+Every server of `servers.toml` is started, asked and stopped in turn, round after round, against the same stub, so that
+a busy machine slows all of them alike: compare within a run, not between runs. Printed is the median of the rounds, as
+a table in Markdown. Needs Linux (for /proc), and npm for the servers that come from there.
+
+    --only ours minimal              some servers
+    --metrics start cpu              some of: start, calls (CPU, p50, p95, p99), rate, burst, memory
+    --transports stdio               or http
+    --kinds answer                   or research
+    --quick                          2 rounds of a third of the calls: for a look while you change something
+    --servers FILE                   another table
+    --json FILE                      every round's figures
+    --write docs/performance.md      put the table between the page's markers
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks.beside import measures, table
+from benchmarks.beside.connection import Failed, Posts, Running, free_port, running
+from benchmarks.beside.measures import Size
+from benchmarks.beside.table import HERE, Server
+
+METRICS = ("start", "calls", "rate", "burst", "memory")
+MARKERS = ("<!-- beside -->", "<!-- /beside -->")
+ROWS = {
+    "start": "start to tools/list, ms",
+    "first": "start to the first answer, ms",
+    "listed": "tools/list, bytes",
+    "cpu": "CPU a call, ms",
+    "p50": "p50, ms",
+    "p95": "p95, ms",
+    "p99": "p99, ms",
+    "rate": "calls/s, {in_flight} in flight",
+    "rate_cpu": "CPU a call then, ms",
+    "rate_failed": "of {rate_calls} calls failed",
+    "burst": "{burst} x {burst_seconds:g} s at once, s",
+    "burst_failed": "of them failed",
+    "memory_start": "MB at the start",
+    "memory_after": "MB after all this",
+}
+NEVER_ZERO = {"rate_failed", "burst_failed"}
+
+Figures = dict[str, float]
+Found = dict[tuple[str, str, str], list[Figures]]
+"""By transport, kind and server: the figures of each round."""
+
+
+class Stub:
+    """The upstream that all share."""
+
+    def __init__(self, port: int) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        self._control = Posts(port)
+
+    async def takes(self, seconds: float) -> None:
+        """Let each answer take so long from now on."""
+        await self._control.post("/control", {"seconds": seconds})
+
+    async def seen(self) -> list[str]:
+        """The questions that were asked since the last time."""
+        questions: list[str] = json.loads(await self._control.post("/seen", {}))
+        return questions
+
+
+@asynccontextmanager
+async def upstream() -> AsyncIterator[Stub]:
+    """The stub as a process of its own."""
+    port = free_port()
+    process = await asyncio.create_subprocess_exec(sys.executable, str(HERE / "stub.py"), str(port))
+    stub = Stub(port)
+    try:
+        for _ in range(1000):
+            try:
+                await stub.takes(0)
+                break
+            except OSError:
+                await asyncio.sleep(0.01)
+        yield stub
+    finally:
+        process.kill()
+        await process.wait()
+
+
+async def measure(server: Server, transport: str, kind: str, wanted: set[str], size: Size, stub: Stub) -> Figures:
+    """One round of one server. Raises Failed where it does not answer."""
+    figures: Figures = {}
+    polls = getattr(server.tool(kind), "polls", False)
+    with tempfile.TemporaryDirectory() as folder:
+        async with running(server, transport, stub.url, folder) as here:
+            figures |= await _start(here, kind, wanted, polls)
+            if "calls" in wanted and not polls:
+                figures |= await measures.one_by_one(here, kind, size.calls)
+            if "rate" in wanted and not polls:
+                figures |= await measures.rate(here, kind, size)
+            if "burst" in wanted:
+                await stub.takes(size.burst_seconds)
+                figures |= await measures.burst(here, kind, size)
+                await stub.takes(0)
+            if "memory" in wanted:
+                figures["memory_after"] = here.memory_mb()
+    return figures
+
+
+async def _start(here: Running, kind: str, wanted: set[str], polls: bool) -> Figures:
+    figures: Figures = {}
+    began = asyncio.get_running_loop().time()
+    if not polls:
+        await here.ask(kind, measures.question())
+    if "start" in wanted:
+        figures |= {"start": here.started_ms, "listed": len(here.listed)}
+        if not polls:
+            figures["first"] = here.started_ms + (asyncio.get_running_loop().time() - began) * 1000
+    if "memory" in wanted:
+        figures["memory_start"] = here.memory_mb()
+    return figures
+
+
+async def _rounds(servers: list[Server], given: argparse.Namespace, size: Size) -> Found:
+    found: Found = defaultdict(list)
+    async with upstream() as stub:
+        for server in servers:
+            server.prepare(stub.url)
+        try:
+            for number in range(given.rounds):
+                for transport in given.transports:
+                    for kind in given.kinds:
+                        for server in servers:
+                            if server.tool(kind) is None or not getattr(server, transport):
+                                continue
+                            print(f"round {number + 1}: {transport} {kind} {server.name}", file=sys.stderr, flush=True)
+                            try:
+                                figures = await measure(server, transport, kind, set(given.metrics), size, stub)
+                            except (Failed, TimeoutError) as failure:
+                                sys.exit(f"{server.name}, {transport}, {kind}: {failure or 'did not start in time'}")
+                            found[transport, kind, server.name].append(figures)
+        finally:
+            for server in servers:
+                server.clean(stub.url)
+    return found
+
+
+def medians(rounds: list[Figures]) -> Figures:
+    """The middle of every figure."""
+    return {name: statistics.median(figures[name] for figures in rounds) for name in rounds[0]}
+
+
+def _shown(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.2f}" if value < 1 else f"{value:.1f}"
+
+
+def tables(found: Found, servers: list[Server], size: Size) -> str:
+    """Markdown: one table for each transport and kind."""
+    parts = []
+    titles = {"answer": "web_answer and its like", "research": "deep_research and its like"}
+    for transport, kind in dict.fromkeys((transport, kind) for transport, kind, _ in found):
+        columns = {
+            server: medians(found[transport, kind, server.name])
+            for server in servers
+            if (transport, kind, server.name) in found
+        }
+        lines = [f"| {transport}, {titles[kind]} | " + " | ".join(server.title for server in columns) + " |"]
+        lines.append("|---" * (len(columns) + 1) + "|")
+        for row, label in ROWS.items():
+            values = [figures.get(row) for figures in columns.values()]
+            if any(values) or (row not in NEVER_ZERO and any(value is not None for value in values)):
+                name = label.format_map(vars(size))
+                lines.append(f"| {name} | " + " | ".join(map(_shown, values)) + " |")
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)
+
+
+def circumstances(servers: list[Server], command: list[str]) -> str:
+    """The day, the machine, the versions and the command."""
+    model = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text("utf-8"))
+    cores = len(os.sched_getaffinity(0))
+    node = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False).stdout.strip()
+    releases = ", ".join(f"{server.title} {server.release()}".strip() for server in servers)
+    return (
+        f"{datetime.now(UTC):%-d %B %Y}, {model[1] if model else platform.machine()}, {cores} cores, "
+        f"Python {platform.python_version()}, Node {node.removeprefix('v')}. {releases}.\n\n"
+        f"```bash\npython -m benchmarks.beside {' '.join(command)}".rstrip()
+        + "\n```"
+    )
+
+
+def _write(page: Path, text: str) -> None:
+    before, begin, rest = page.read_text("utf-8").partition(MARKERS[0])
+    _, end, after = rest.partition(MARKERS[1])
+    if not begin or not end:
+        sys.exit(f"{page} has no {MARKERS[0]} and {MARKERS[1]} to write between")
+    page.write_text(f"{before}{begin}\n{text}\n{end}{after}", "utf-8")
+
+
+def _arguments() -> tuple[argparse.Namespace, Size]:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--servers", type=Path, default=HERE / "servers.toml")
+    parser.add_argument("--only", nargs="+", metavar="NAME")
+    parser.add_argument("--metrics", nargs="+", choices=METRICS, default=METRICS)
+    parser.add_argument("--transports", nargs="+", choices=("stdio", "http"), default=("stdio", "http"))
+    parser.add_argument("--kinds", nargs="+", choices=("answer", "research"), default=("answer", "research"))
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--write", type=Path)
+    given = parser.parse_args()
+    given.rounds = given.rounds or (2 if given.quick else 5)
+    return given, Size(calls=100, rate_calls=400) if given.quick else Size()
+
+
+def main() -> None:
+    """The command."""
+    given, size = _arguments()
+    known = table.read(given.servers)
+    if unknown := set(given.only or ()) - set(known):
+        sys.exit(f"{', '.join(sorted(unknown))}: not among {', '.join(known)}")
+    servers = [server for name, server in known.items() if not given.only or name in given.only]
+    found = asyncio.run(_rounds(servers, given, size))
+    text = circumstances(servers, sys.argv[1:]) + "\n\n" + tables(found, servers, size)
+    print(text)
+    if given.json:
+        rounds: dict[str, Any] = {" ".join(key): figures for key, figures in found.items()}
+        given.json.write_text(json.dumps(rounds, indent=1), "utf-8")
+    if given.write:
+        _write(given.write, text)
+
+
+if __name__ == "__main__":
+    main()
