@@ -80,11 +80,13 @@ def test_the_table_of_rooms_has_no_cycle() -> None:
 
 def test_only_the_command_line_reads_the_environment() -> None:
     readers = {
-        _room(path)
+        path.relative_to(PACKAGE).as_posix()
         for path in PACKAGE.rglob("*.py")
-        if re.search(r"os\.environ|getenv", path.read_text("utf-8")) and _room(path) != "sandbox"
+        if re.search(r"os\.environ|getenv", path.read_text("utf-8"))
     }
-    assert readers <= {"cli", "doctor"}
+    # Proxies and certificates are other programs' variables, which httpx2 would read there as well.
+    others = {"doctor.py", "client/route.py"}
+    assert {name for name in readers if not name.startswith("cli/")} <= others
 
 
 def _tracked() -> list[Path]:

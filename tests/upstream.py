@@ -316,8 +316,9 @@ async def _request(stream: ByteStream) -> Received:
 
 def connections(http: httpx2.AsyncClient) -> list[Any]:
     """Every connection that a client of ours has open; for checks that none is leaked."""
-    transports = [transport for transport in http._mounts.values() if isinstance(transport, Lanes)]
-    return [connection for lanes in transports for lane in lanes.lanes for connection in lane._pool.connections]
+    lanes = http._transport
+    assert isinstance(lanes, Lanes)
+    return [connection for lane in lanes.lanes for connection in lane._pool.connections]
 
 
 def self_made_certificate(folder: Path) -> Path:

@@ -1,12 +1,12 @@
 """The HTTP client of a process: certificates, proxies, connections."""
 
-import ssl
 import time
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx2
 
-from parallel_mcp import errors
+from parallel_mcp.client.route import Route, no_way, route_to
+from parallel_mcp.errors import ConnectFailed
 
 CONNECT_SECONDS = 10.0
 
@@ -22,25 +22,39 @@ _LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=20, keep
 def open_http(base_url: str) -> httpx2.AsyncClient:
     """The one HTTP client of a process. No limit on connections: pacing is the only limit.
 
-    The system's certificate store and the usual proxy variables are honoured. Redirects are not
-    followed, for they would carry the key to another host; cookies are not kept, for they would tie
-    one caller's requests to another's. Raises ConnectFailed where the certificates cannot be read.
+    Proxies and certificates are those of the environment; where they cannot be used, each request
+    raises the ConnectFailed that says so. Redirects are not followed, for they would carry the key to
+    another host; cookies are not kept, for they would tie one caller's requests to another's.
     """
-    try:
-        certificates = httpx2.create_ssl_context()
-    except (OSError, ssl.SSLError):
-        raise errors.ConnectFailed("SSL_CERT_FILE or SSL_CERT_DIR names no usable certificates") from None
     return httpx2.AsyncClient(
         base_url=base_url,
-        verify=certificates,
-        # The emptiest pattern: what the proxy variables say comes first.
-        mounts={"": Lanes(certificates)},
+        transport=_transport(base_url),
         limits=_LIMITS,
         timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS),
         follow_redirects=False,
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         headers={"user-agent": "parallel-mcp"},
+        trust_env=False,
     )
+
+
+def _transport(base_url: str) -> httpx2.AsyncBaseTransport:
+    try:
+        route = route_to(base_url)
+    except ConnectFailed as failed:
+        return NoWay(failed.detail)
+    return Lanes(route)
+
+
+class NoWay(httpx2.AsyncBaseTransport):
+    """Stands where no connection can be made: what keeps it from being made is every request's error."""
+
+    def __init__(self, why: str) -> None:
+        self._why = why
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Raise ConnectFailed."""
+        raise no_way(self._why)
 
 
 class Lanes(httpx2.AsyncBaseTransport):
@@ -50,8 +64,11 @@ class Lanes(httpx2.AsyncBaseTransport):
     with the square of what is under way at once.
     """
 
-    def __init__(self, certificates: ssl.SSLContext, lanes: int = 16, most_waiting: int = 20) -> None:
-        self.lanes = [httpx2.AsyncHTTPTransport(verify=certificates, limits=_LIMITS) for _ in range(lanes)]
+    def __init__(self, route: Route, lanes: int = 16, most_waiting: int = 20) -> None:
+        self.lanes = [
+            httpx2.AsyncHTTPTransport(verify=route.certificates, proxy=route.proxy, limits=_LIMITS, trust_env=False)
+            for _ in range(lanes)
+        ]
         self._waiting = [0] * lanes
         self._most_waiting = most_waiting
         self._swept = time.monotonic()
