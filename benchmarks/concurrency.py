@@ -29,8 +29,7 @@ from mcp.client.stdio import stdio_client
 
 from parallel_mcp.client import ChatClient, Pacing, open_http
 from parallel_mcp.errors import ParallelError
-from parallel_mcp.models import Question
-from parallel_mcp.prices import PRICES
+from parallel_mcp.models import PRICES, Question
 
 Era = Literal["auto", "legacy"]
 Call = Callable[[int], Coroutine[Any, Any, str | None]]

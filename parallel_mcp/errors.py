@@ -101,8 +101,8 @@ class ModelNotAllowed(NotReady):
 
     def __init__(self, model: str, most: str) -> None:
         super().__init__(
-            f"This server does not allow the model {model!r}: PARALLEL_MCP_MAX_MODEL is {most!r}. "
-            f"Ask again with model={most!r} or a smaller one."
+            f"This server does not allow the model {model}: PARALLEL_MCP_MAX_MODEL is {most}. "
+            f"Ask again with model={most} or a smaller one."
         )
 
 

@@ -1,16 +1,81 @@
-"""What is asked and what the tools return; `published` makes the schemas that hosts are shown.
+"""What is asked and what the tools return, and the one table of models; `published` makes the schemas hosts are shown.
 
 `?` fields of the design are always present and may be null, so none of them has a default: a
 default would drop the field from `required`.
 """
 
 from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
-ChatModel = Literal["speed", "lite", "base", "core"]
-ResearchModel = Literal["lite", "base", "core"]
+
+class Model(StrEnum):
+    """The one table of models, smallest first: adding a model is one line.
+
+    The columns are the name, US dollars a request, the seconds that an answer usually takes (from, to), the seconds
+    that it may take, the milliseconds between two polls of a task, and the tools that may ask it.
+    """
+
+    price_usd: float
+    usual_seconds: tuple[int, int]
+    timeout_seconds: float
+    poll_ms: int
+    answers: bool
+    """Whether web_answer may ask it."""
+    researches: bool
+    """Whether deep_research may ask it."""
+
+    def __new__(
+        cls,
+        name: str,
+        price: float,
+        usual: tuple[int, int],
+        timeout: float,
+        poll_ms: int,
+        answers: bool,
+        researches: bool,
+    ) -> "Model":
+        """A row of the table."""
+        model = str.__new__(cls, name)
+        model._value_ = name
+        model.price_usd, model.usual_seconds, model.timeout_seconds, model.poll_ms = price, usual, timeout, poll_ms
+        model.answers, model.researches = answers, researches
+        return model
+
+    @property
+    def usual_time(self) -> str:
+        """How long an answer usually takes, in words."""
+        least, most = self.usual_seconds
+        return f"{least}-{most} s" if least < 60 else f"{least // 60}-{most // 60} min"
+
+    SPEED = "speed", 0.005, (2, 10), 60.0, 1_000, True, False
+    LITE = "lite", 0.005, (10, 60), 180.0, 2_000, True, True
+    BASE = "base", 0.010, (15, 100), 240.0, 3_000, False, True
+    CORE = "core", 0.025, (60, 300), 600.0, 5_000, False, True
+
+
+ANSWER_MODELS = tuple(model for model in Model if model.answers)
+RESEARCH_MODELS = tuple(model for model in Model if model.researches)
+
+PRICES_OF = "2026-08"
+"""The month in which Parallel last published its prices."""
+
+PRICES: Mapping[str, float] = MappingProxyType({model: model.price_usd for model in Model})
+
+FREE: Mapping[str, float] = MappingProxyType(dict.fromkeys(Model, 0.0))
+"""The sandbox's prices."""
+
+TIMEOUTS: Mapping[str, float] = MappingProxyType({model: model.timeout_seconds for model in Model})
+
+
+def research_models(most: Model) -> tuple[Model, ...]:
+    """The models that deep_research may ask where `most` is the largest."""
+    return RESEARCH_MODELS[: RESEARCH_MODELS.index(most) + 1]
+
+
 Confidence = Literal["low", "medium", "high"]
 Status = Literal["working", "completed", "failed", "cancelled"]
 
@@ -31,7 +96,7 @@ class Question(Frozen):
     """
 
     text: str
-    model: ChatModel
+    model: Model
     instructions: str | None = None
     output_schema: dict[str, Any] | None = None
     follow_up_to: str | None = None
@@ -62,7 +127,7 @@ class Answer(Frozen):
     data: Json
     citations: tuple[Citation, ...]
     basis: tuple[Basis, ...]
-    model: ChatModel
+    model: Model
     interaction_id: str | None
     cost_usd: float
     seconds: float
@@ -76,7 +141,7 @@ class Research(Frozen):
     research_id: str
     status: Status
     question: str
-    model: ResearchModel
+    model: Model
     created_at: str
     seconds: float
     attempts: int

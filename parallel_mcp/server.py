@@ -12,9 +12,10 @@ from mcp.server.mcpserver import Context, MCPServer
 from mcp_types import Icon
 from mcp_types import Resource as ListedResource
 
-from parallel_mcp import errors, prices, sandbox, tools
+from parallel_mcp import errors, sandbox, tools
 from parallel_mcp.client import ChatClient, Pacing, open_http
 from parallel_mcp.compat.unknown_names import reject_unknown_names
+from parallel_mcp.models import FREE, PRICES
 from parallel_mcp.research import Principal, ResearchService, Scope, ServiceConfig, Store, payer_of
 from parallel_mcp.settings import Settings
 from parallel_mcp.stores.redis import SCHEMES, RedisStore
@@ -78,9 +79,10 @@ def build(settings: Settings) -> Server:
             server.app = app
             yield app
 
+    model = tools.model_argument(settings.max_model, settings.research_model)
     checked = [
         CheckedTool.of(tools.web_answer, "Web answer", _BOLT),
-        CheckedTool.of(tools.deep_research, "Deep research", _LENS),
+        CheckedTool.of(tools.deep_research, "Deep research", _LENS, model=model),
     ]
     server = Server(
         NAME,
@@ -119,7 +121,7 @@ async def open_app(settings: Settings) -> AsyncIterator[AppContext]:
         http = await stack.enter_async_context(open_http(base_url))
         store = await stack.enter_async_context(open_store(settings))
         window = store.window if isinstance(store, RedisStore) else None
-        table = prices.FREE if settings.sandbox else prices.PRICES
+        table = FREE if settings.sandbox else PRICES
         client = ChatClient(
             http,
             Pacing(settings.requests_per_minute, window),
@@ -134,6 +136,8 @@ async def open_app(settings: Settings) -> AsyncIterator[AppContext]:
             service=service,
             who=_principal_resolver(origin, key, bring_your_own=settings.bring_your_own_key),
             wait_seconds=settings.wait_seconds,
+            answer_model=settings.answer_model,
+            default_model=settings.research_model,
             max_model=settings.max_model,
             max_result_chars=settings.max_result_chars,
             heartbeat_seconds=settings.heartbeat_seconds,

@@ -1,7 +1,7 @@
 """All settings, in one frozen object. `read` makes it from an environment that is handed in."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -10,9 +10,10 @@ import platformdirs
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
+from parallel_mcp.models import ANSWER_MODELS, RESEARCH_MODELS, TIMEOUTS, Model, research_models
+
 PREFIX = "PARALLEL_MCP_"
 BARE = {"api_key": "PARALLEL_API_KEY", "base_url": "PARALLEL_BASE_URL"}
-TIMEOUTS = {"speed": 60.0, "lite": 180.0, "base": 240.0, "core": 600.0}
 
 
 class SettingsError(ValueError):
@@ -93,6 +94,22 @@ def default_store() -> str:
     return str(Path(platformdirs.user_data_dir("parallel-mcp", appauthor=False)) / "research.sqlite3")
 
 
+def _one_of(models: Sequence[Model], value: object) -> object:
+    """A model's name in any case, of those that a setting may name."""
+    name = value.strip().lower() if isinstance(value, str) else value
+    if name not in models:
+        raise ValueError(f"write one of {', '.join(models)}")
+    return name
+
+
+def _research_model(value: object) -> object:
+    return _one_of(RESEARCH_MODELS, value)
+
+
+def _answer_model(value: object) -> object:
+    return _one_of(ANSWER_MODELS, value)
+
+
 _Items = Annotated[tuple[str, ...], BeforeValidator(_items)]
 
 
@@ -119,7 +136,15 @@ class Settings(BaseModel):
     daily_budget_usd: Annotated[float | None, BeforeValidator(_nothing_if_empty)] = Field(
         None, gt=0, description="Refuse what would cost more than this in a UTC day"
     )
-    max_model: Literal["lite", "base", "core"] = Field("core", description="The largest model that may be asked")
+    answer_model: Annotated[Model, BeforeValidator(_answer_model)] = Field(
+        Model.SPEED, description="What web_answer asks: speed, or lite, which is slower and gives excerpts"
+    )
+    default_model: Annotated[Model, BeforeValidator(_research_model)] = Field(
+        Model.BASE, description="What deep_research asks when no model is given"
+    )
+    max_model: Annotated[Model, BeforeValidator(_research_model)] = Field(
+        Model.CORE, description="The largest model that may be asked"
+    )
     max_result_chars: int = Field(40_000, ge=2_000, description="Longest text of a result")
     answer_citations: bool = Field(True, description="Have web_answer name its sources")
     stream: bool = Field(True, description="Ask Parallel for a stream; turn off behind proxies that break streams")
@@ -134,7 +159,7 @@ class Settings(BaseModel):
     allowed_origins: _Items = Field((), description="HTTP: further Origin headers to accept")
     shutdown_seconds: float = Field(5, ge=0, le=3600, description="HTTP: how long calls may finish at shutdown")
 
-    timeouts: Mapping[str, float] = Field(TIMEOUTS, exclude=True)
+    timeouts: Mapping[str, float] = Field(dict(TIMEOUTS), exclude=True)
     """Seconds a whole answer may take, by model. Not an environment variable: hosts need one truth."""
 
     heartbeat_seconds: float = Field(10, gt=0, exclude=True)
@@ -151,6 +176,18 @@ class Settings(BaseModel):
         if self.corpus and not self.sandbox:
             raise ValueError("PARALLEL_MCP_CORPUS is what the sandbox answers from: add --sandbox, or leave it out")
         return self
+
+    @model_validator(mode="after")
+    def _the_default_may_be_asked(self) -> "Settings":
+        if "default_model" in self.model_fields_set and self.default_model not in research_models(self.max_model):
+            raise ValueError("DEFAULT_MODEL is larger than MAX_MODEL: lower it, or raise MAX_MODEL")
+        return self
+
+    @property
+    def research_model(self) -> Model:
+        """What deep_research asks when no model is given: the default, or the largest model allowed below it."""
+        allowed = research_models(self.max_model)
+        return self.default_model if self.default_model in allowed else allowed[-1]
 
     @property
     def store_url(self) -> str:

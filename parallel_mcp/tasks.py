@@ -42,7 +42,6 @@ IDENTIFIER = "io.modelcontextprotocol/tasks"
 VERSIONS = frozenset({"2026-07-28"})
 """The protocol revisions that can carry a task."""
 
-POLL_MS = {"lite": 2_000, "base": 3_000, "core": 5_000}
 REFUSED_POLL_MS = 60_000
 """How often to ask after a task that waits for the day's budget."""
 
@@ -154,7 +153,7 @@ class Tasks(Extension):
             "createdAt": research.created_at,
             "lastUpdatedAt": updated,
             "ttlMs": max(round(self._retention / timedelta(milliseconds=1)), 1),
-            "pollIntervalMs": POLL_MS[research.model],
+            "pollIntervalMs": research.model.poll_ms,
         }
 
 

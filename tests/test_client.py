@@ -26,8 +26,7 @@ from parallel_mcp.client import ChatClient, Pacing, open_http
 from parallel_mcp.client.failures import retry_wait
 from parallel_mcp.client.pacing import LocalWindow
 from parallel_mcp.errors import ParallelError
-from parallel_mcp.models import Answer, Question
-from parallel_mcp.prices import PRICES
+from parallel_mcp.models import PRICES, Answer, Question
 from tests.upstream import Peer, RawUpstream, Received, Upstream, chunk, connections, events, raw_upstream
 
 pytestmark = pytest.mark.anyio

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from parallel_mcp import errors, schemas
-from parallel_mcp.models import ChatModel, Question
+from parallel_mcp.models import Model, Question, research_models
 
 MAX_TEXT_CHARS = 20_000
 
@@ -20,7 +20,21 @@ def null_means(default: object) -> BeforeValidator:
     return BeforeValidator(lambda value: default if value is None else value)
 
 
+def _model_name(value: object) -> object:
+    """A model's name in any case; what is blank means the default."""
+    return _blank_is_none(value.strip().lower() if isinstance(value, str) else value)
+
+
 MayBeBlank = BeforeValidator(_blank_is_none)
+
+ModelName = Annotated[Model | None, BeforeValidator(_model_name)]
+
+
+def model_argument(most: Model, default: Model) -> dict[str, Any]:
+    """The published schema of `model`: those that this server allows, and the default among them."""
+    allowed = research_models(most)
+    times = "; ".join(f"{model}: {model.usual_time}" for model in allowed)
+    return {"type": "string", "enum": list(map(str, allowed)), "default": str(default), "description": times}
 
 
 # A validator stands last: what stands behind it would be asked of a null too.
@@ -44,7 +58,7 @@ FollowUp = Annotated[
 
 
 def question_of(
-    text: str, model: ChatModel, instructions: str | None, schema: dict[str, Any] | None, follow_up_to: str | None
+    text: str, model: Model, instructions: str | None, schema: dict[str, Any] | None, follow_up_to: str | None
 ) -> Question:
     """What a tool was asked. Raises ArgumentError and SchemaRefused."""
     if not text.strip():

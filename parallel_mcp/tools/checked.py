@@ -25,8 +25,11 @@ class CheckedTool(Tool):
     """A tool that answers every expected failure in our own words, as a result that is an error."""
 
     @classmethod
-    def of(cls, fn: Callable[..., Any], title: str, icon: Icon) -> "CheckedTool":
-        """The tool for a function; its docstring is the description, unknown arguments are refused."""
+    def of(cls, fn: Callable[..., Any], title: str, icon: Icon, **arguments: Mapping[str, Any]) -> "CheckedTool":
+        """The tool for a function; its docstring is the description, unknown arguments are refused.
+
+        `arguments` are the published schemas of those that depend on the settings.
+        """
         tool = cls.from_function(
             fn,
             title=title,
@@ -42,6 +45,7 @@ class CheckedTool(Tool):
         )
         checked.fn_metadata.arg_model = strict
         checked.parameters = published(strict.model_json_schema())
+        checked.parameters["properties"] |= arguments
         checked.fn_metadata.output_schema = published(checked.fn_metadata.output_schema or {})
         return checked
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from mcp.server.mcpserver import Context
 
-from parallel_mcp.models import ResearchModel
+from parallel_mcp.models import Model
 from parallel_mcp.research import Principal, ResearchService
 
 HEARTBEAT_SECONDS = 10.0
@@ -19,7 +19,9 @@ class AppContext:
     service: ResearchService
     who: Callable[[Any], Principal]
     wait_seconds: float
-    max_model: ResearchModel
+    answer_model: Model
+    default_model: Model
+    max_model: Model
     max_result_chars: int
     heartbeat_seconds: float = HEARTBEAT_SECONDS
 

@@ -7,20 +7,21 @@ from mcp_types import CallToolResult
 from pydantic import Field
 
 from parallel_mcp import errors
-from parallel_mcp.models import Research, ResearchModel
+from parallel_mcp.models import Model, Research, research_models
 from parallel_mcp.research import OnProgress, ResearchRun
 from parallel_mcp.tools.arguments import (
     MAX_TEXT_CHARS,
     FollowUp,
     Instructions,
     MayBeBlank,
+    ModelName,
     OutputSchema,
     null_means,
     question_of,
 )
 from parallel_mcp.tools.context import AppContext, app_of
 from parallel_mcp.tools.progress import opening_message, with_progress
-from parallel_mcp.tools.results import MODELS, research_result
+from parallel_mcp.tools.results import research_result
 
 
 async def deep_research(
@@ -33,12 +34,9 @@ async def deep_research(
             description="One complete, self-contained question. Either this or research_id",
         ),
         MayBeBlank,
+        ModelName,
     ] = None,
-    model: Annotated[
-        ResearchModel,
-        Field(description="lite: 10-60 s; base: 15-100 s; core: 1-5 min, thorough"),
-        null_means("base"),
-    ] = "base",
+    model: ModelName = None,
     instructions: Instructions = None,
     output_schema: OutputSchema = None,
     follow_up_to: FollowUp = None,
@@ -57,13 +55,15 @@ async def deep_research(
     app = app_of(ctx)
     if research_id is not None:
         # A model that fills in every argument gives the defaults too: they say nothing.
-        asked = (question, None if model == "base" else model, instructions, output_schema, follow_up_to, fresh or None)
+        chosen = None if model == app.default_model else model
+        asked = (question, chosen, instructions, output_schema, follow_up_to, fresh or None)
         _only_id(asked)
         return await _resumed(ctx, app, research_id, cancel)
     if cancel:
         raise errors.ArgumentError("cancel goes with research_id: give the id of the research to stop.")
     if question is None:
         raise errors.ArgumentError("Give either question or research_id; both are missing.")
+    model = model or app.default_model
     whole = question_of(question, model, instructions, output_schema, follow_up_to)
     _allowed(model, app.max_model)
     principal = app.who(ctx)
@@ -99,6 +99,6 @@ def _only_id(others: tuple[object, ...]) -> None:
         )
 
 
-def _allowed(model: ResearchModel, most: ResearchModel) -> None:
-    if MODELS.index(model) > MODELS.index(most):
+def _allowed(model: Model, most: Model) -> None:
+    if model not in research_models(most):
         raise errors.ModelNotAllowed(model, most)

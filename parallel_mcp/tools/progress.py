@@ -8,18 +8,18 @@ import anyio
 from mcp.server.mcpserver import Context
 
 from parallel_mcp.errors import ParallelError
+from parallel_mcp.models import Model
 from parallel_mcp.research import OnProgress
 from parallel_mcp.tools.context import AppContext, app_of
-from parallel_mcp.tools.results import USUAL_TIME
 
 T = TypeVar("T")
 
 _MESSAGE_CHARS = 180
 
 
-def opening_message(model: str) -> str:
+def opening_message(model: Model) -> str:
     """What is said of a research before there is anything to tell."""
-    return f"Researching with {model}, which usually takes {USUAL_TIME[model]}"
+    return f"Researching with {model}, which usually takes {model.usual_time}"
 
 
 async def with_progress(ctx: Context[AppContext, Any], begin: str, work: Callable[[OnProgress], Awaitable[T]]) -> T:

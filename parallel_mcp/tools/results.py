@@ -2,19 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import cast
 
 from mcp_types import CallToolResult, ContentBlock, ResourceLink, TextContent
 
 from parallel_mcp import errors
-from parallel_mcp.models import Answer, Research, ResearchModel
+from parallel_mcp.models import Answer, Research
 from parallel_mcp.report import fit, prose
 from parallel_mcp.research import INTERRUPTED, ResearchRun
 from parallel_mcp.tools.waiting import waiting_meta
-
-MODELS: tuple[ResearchModel, ...] = ("lite", "base", "core")
-
-USUAL_TIME = {"lite": "10-60 s", "base": "15-100 s", "core": "1-5 min"}
 
 _QUESTION_CHARS = 300
 
@@ -39,7 +34,7 @@ def research_of(row: ResearchRun, *, sent: bool = False) -> Research:
         research_id=row.research_id,
         status=row.status,
         question=row.question.text,
-        model=cast("ResearchModel", row.question.model),
+        model=row.question.model,
         created_at=datetime.fromtimestamp(row.created_at, UTC).isoformat(timespec="seconds"),
         seconds=round(row.seconds, 1),
         attempts=row.attempts,
@@ -117,7 +112,7 @@ def _taken_over(row: ResearchRun) -> str:
 def _working_text(research: Research) -> str:
     return (
         f"Still working after {research.seconds:.0f} s; nothing failed. {research.model} usually takes "
-        f"{USUAL_TIME[research.model]}. Call deep_research again now with research_id={research.research_id!r} "
+        f"{research.model.usual_time}. Call deep_research again now with research_id={research.research_id!r} "
         "and nothing else to go on waiting. It is not paid again."
     )
 

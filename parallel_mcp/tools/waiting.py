@@ -2,14 +2,11 @@
 
 from typing import Any
 
-from parallel_mcp.models import ResearchModel
-
-POLL_SECONDS: dict[ResearchModel, int] = {"lite": 2, "base": 3, "core": 5}
-USUAL_SECONDS: dict[ResearchModel, tuple[int, int]] = {"lite": (10, 60), "base": (15, 100), "core": (60, 300)}
+from parallel_mcp.models import Model
 
 
-def waiting_meta(model: ResearchModel) -> dict[str, Any]:
+def waiting_meta(model: Model) -> dict[str, Any]:
     """The `_meta` of a result whose status is "working"."""
-    least, most = USUAL_SECONDS[model]
-    waiting = {"pollSeconds": POLL_SECONDS[model], "usualFrom": least, "usualTo": most}
+    least, most = model.usual_seconds
+    waiting = {"pollSeconds": model.poll_ms / 1000, "usualFrom": least, "usualTo": most}
     return {"parallel-mcp/waiting": waiting}

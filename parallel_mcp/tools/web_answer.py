@@ -27,7 +27,7 @@ async def web_answer(
     Use it for facts and news that one search settles. For several sources, excerpts and confidence, use deep_research.
     """
     app = app_of(ctx)
-    asked = question_of(question, "speed", instructions, output_schema, follow_up_to)
+    asked = question_of(question, app.answer_model, instructions, output_schema, follow_up_to)
     principal = app.who(ctx)
     answer = await with_progress(
         ctx, "Asking Parallel", lambda on_progress: app.service.answer(principal, asked, on_progress)

@@ -10,8 +10,7 @@ import pytest
 from parallel_mcp.chat import CUT_SHORT, GARBLED
 from parallel_mcp.client import ChatClient, Pacing, open_http
 from parallel_mcp.errors import UpstreamError
-from parallel_mcp.models import Answer, Question
-from parallel_mcp.prices import PRICES
+from parallel_mcp.models import PRICES, Answer, Question
 from parallel_mcp.text import clean
 from tests.faults.servers import places
 from tests.faults.table import FAULTS, TRIES, WORDS, Fault, Outcome, Place

@@ -10,8 +10,7 @@ import anyio
 import pytest
 
 from parallel_mcp.client import ChatClient, Pacing, open_http
-from parallel_mcp.models import Question
-from parallel_mcp.prices import PRICES
+from parallel_mcp.models import PRICES, Question
 from parallel_mcp.research import (
     NewRun,
     Principal,

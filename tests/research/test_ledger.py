@@ -5,8 +5,7 @@ import pytest
 from starlette.responses import Response
 
 from parallel_mcp import errors
-from parallel_mcp.models import ChatModel, Question
-from parallel_mcp.prices import FREE, PRICES
+from parallel_mcp.models import FREE, PRICES, RESEARCH_MODELS, Question
 from parallel_mcp.research import ResearchService
 from parallel_mcp.stores.sqlite import SQLiteStore
 from tests.research.conftest import (
@@ -30,8 +29,7 @@ SPEED = Question(text="Why?", model="speed")
 async def test_each_paid_call_of_either_tool_is_one_line(
     service: ResearchService, store: SQLiteStore, upstream: Upstream
 ) -> None:
-    models: tuple[ChatModel, ...] = ("lite", "base", "core")
-    for model in models:
+    for model in RESEARCH_MODELS:
         row, _ = await asked(service, question=Question(text="Why?", model=model))
         assert row.cost_usd == PRICES[model]
     await service.answer(LOCAL, SPEED, unheard)

@@ -4,8 +4,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from parallel_mcp.models import Question
-from parallel_mcp.prices import PRICES
+from parallel_mcp.models import PRICES, Question
 from parallel_mcp.research import ResearchService
 from parallel_mcp.stores.sqlite import SQLiteStore
 from tests.research.conftest import (

@@ -4,8 +4,7 @@ import anyio
 import pytest
 
 from parallel_mcp import errors
-from parallel_mcp.models import Answer, Question
-from parallel_mcp.prices import PRICES
+from parallel_mcp.models import PRICES, Answer, Question
 from parallel_mcp.research import Outcome, ResearchRun, ResearchService, Store
 from parallel_mcp.stores.sqlite import SQLiteStore
 from tests.research.conftest import (

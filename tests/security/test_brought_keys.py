@@ -14,12 +14,12 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from starlette.responses import JSONResponse, Response
 
-from parallel_mcp import errors, prices
+from parallel_mcp import errors
 from parallel_mcp.client import ChatClient, Pacing, open_http
 from parallel_mcp.client.pacing import LocalWindow
-from parallel_mcp.models import Question
+from parallel_mcp.models import FREE, TIMEOUTS, Question
 from parallel_mcp.research import Principal, ResearchService, Scope, ServiceConfig, payer_of
-from parallel_mcp.settings import TIMEOUTS, Settings
+from parallel_mcp.settings import Settings
 from parallel_mcp.stores.sqlite import SQLiteStore
 from tests.security.conftest import Serve
 from tests.upstream import Received, Upstream, answered
@@ -168,8 +168,8 @@ async def test_the_memory_of_proven_keys_is_bounded(upstream: Upstream, monkeypa
     monkeypatch.setattr("parallel_mcp.research.service.MAX_VERIFIED_KEYS", 3)
     store = SQLiteStore(None)
     async with open_http(upstream.url) as http:
-        client = ChatClient(http, Pacing(300), timeouts=TIMEOUTS, prices=prices.FREE)
-        async with ResearchService(client, store, ServiceConfig(prices.FREE)).open() as service:
+        client = ChatClient(http, Pacing(300), timeouts=TIMEOUTS, prices=FREE)
+        async with ResearchService(client, store, ServiceConfig(FREE)).open() as service:
             for number in (1, 2, 3, 1, 4, 1, 2):
                 key = f"key-{number}"
                 principal = Principal(Scope("c", payer_of(key, "o"), "o"), key, brought=True)
@@ -184,7 +184,7 @@ async def test_a_key_that_nobody_answers_for_is_an_error_of_the_tree() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         free = f"http://127.0.0.1:{taken.getsockname()[1]}"
     async with open_http(free) as http:
-        client = ChatClient(http, Pacing(300), timeouts=TIMEOUTS, prices=prices.FREE)
+        client = ChatClient(http, Pacing(300), timeouts=TIMEOUTS, prices=FREE)
         with pytest.raises(errors.ConnectFailed) as refused:
             await client.verify_key("key-0123456789")
     assert not refused.value.may_be_billed

@@ -15,8 +15,7 @@ from mcp_types import CallToolResult
 from starlette.responses import JSONResponse, StreamingResponse
 from starlette.types import ASGIApp
 
-from parallel_mcp.models import Research
-from parallel_mcp.prices import PRICES
+from parallel_mcp.models import PRICES, Research
 from parallel_mcp.server import build
 from parallel_mcp.settings import Settings
 from tests.tasks import polling

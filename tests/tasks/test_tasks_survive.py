@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from mcp import Client
 
-from parallel_mcp.prices import PRICES
+from parallel_mcp.models import PRICES
 from parallel_mcp.server import build
 from parallel_mcp.settings import Settings
 from tests.tasks.polling import Tasks, get, over, started, until

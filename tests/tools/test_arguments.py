@@ -31,7 +31,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("deep_research", {"question": "Why?", "cancel": True}, "cancel goes with research_id"),
     ("deep_research", {"cancel": True}, "cancel goes with research_id"),
     ("deep_research", {"question": "Why?", "model": "speed"}, "model"),
-    ("deep_research", {"question": "Why?", "model": "CORE"}, "model"),
+    ("deep_research", {"question": "Why?", "model": "mega"}, "model"),
     ("deep_research", {"question": "Why?", "fresh": "perhaps"}, "fresh"),
     ("deep_research", {"question": "Why?", "wait": 5}, "wait is unknown"),
     ("deep_research", {"research_id": "r" * 101}, "research_id"),
