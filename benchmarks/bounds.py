@@ -16,8 +16,8 @@ from mcp import Client
 
 from parallel_mcp.server import build
 from parallel_mcp.settings import Settings
-from tests.serving.test_stdio import Pipe, started
-from tests.upstream import Upstream, upstream_running
+from tests.support.pipes import Pipe, started
+from tests.support.upstream import Upstream, upstream_running
 
 Round = Callable[[], Awaitable[float]]
 

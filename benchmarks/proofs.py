@@ -1,7 +1,7 @@
 """Does the machine that guards the stores see what it must? Stores with one rule taken out have to fail it.
 
 Run as `python benchmarks/proofs.py [--examples N]`. Each mutant is a store's own text with one rule replaced; the
-machine of `tests/stores/machine.py` drives it until a promise is broken. It ends with 0 only if every mutant is
+machine of `tests/support/machine.py` drives it until a promise is broken. It ends with 0 only if every mutant is
 caught and the true stores are not. Needs redis-server and the extra `test`.
 """
 
@@ -22,8 +22,8 @@ from hypothesis import Phase, Verbosity, settings
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from parallel_mcp.stores import redis, sqlite
-from tests.stores.redis_server import redis_running
-from tests.stores.test_machine import FOR_CI, Open, Wait, at_once, drive, in_memory, in_redis
+from tests.support.redis_server import redis_running
+from tests.support.store_machine import FOR_CI, Open, Wait, at_once, drive, in_memory, in_redis
 
 Change = tuple[str, str]
 """A text that stands exactly once in a store, and what takes its place."""

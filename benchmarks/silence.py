@@ -14,8 +14,8 @@ from contextlib import asynccontextmanager
 
 import anyio
 
-from tests.silence.proxy import SilentCall, SilentCalls, nginx
-from tests.upstream import upstream_running
+from tests.support.silent_call import SilentCall, SilentCalls, nginx
+from tests.support.upstream import upstream_running
 
 IDLE_SECONDS = 60
 MOST_SILENT_SECONDS = 15.0

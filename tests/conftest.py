@@ -1,10 +1,16 @@
 """What every test may ask for."""
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
-from tests.upstream import Upstream, upstream_running
+from parallel_mcp.http import application
+from parallel_mcp.settings import Settings
+from tests.support.processes import Serve
+from tests.support.telescope import Telescope, installed
+from tests.support.upstream import Upstream, serving, upstream_running
 
 
 @pytest.fixture
@@ -27,3 +33,33 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 async def upstream() -> AsyncIterator[Upstream]:
     async with upstream_running() as running:
         yield running
+
+
+@pytest.fixture
+def served(upstream: Upstream) -> Serve:
+    """The HTTP server on a real socket in this process; yields its URL."""
+
+    @asynccontextmanager
+    async def serve(**settings: Any) -> AsyncIterator[str]:
+        whole = Settings(**{"api_key": "server-key", "base_url": upstream.url, "store": "memory:", **settings})
+        async with serving(application(whole)) as url:
+            yield url
+
+    return serve
+
+
+@pytest.fixture
+def telescope() -> Iterator[Telescope]:
+    telescope = installed()
+    telescope.exporter.looking = True
+    yield telescope
+    telescope.exporter.looking = False
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The full matrix runs only where it is asked for: `pytest -m full`."""
+    if "full" in (config.option.markexpr or ""):
+        return
+    left = [item for item in items if item.get_closest_marker("full")]
+    config.hook.pytest_deselected(items=left)
+    items[:] = [item for item in items if item not in left]

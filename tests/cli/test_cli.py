@@ -11,7 +11,7 @@ import anyio
 import pytest
 
 from parallel_mcp.sandbox import example_questions
-from tests.upstream import Upstream
+from tests.support.upstream import Upstream
 
 pytestmark = pytest.mark.anyio
 

@@ -14,7 +14,7 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 from parallel_mcp.client import open_http, probe
 from parallel_mcp.client.route import route_to
 from parallel_mcp.errors import ConnectFailed
-from tests.upstream import Upstream, self_made_certificate
+from tests.support.upstream import Upstream, self_made_certificate
 
 pytestmark = pytest.mark.anyio
 

@@ -9,7 +9,7 @@ from mcp import Client
 from parallel_mcp.report import FORMATS
 from parallel_mcp.server import build
 from parallel_mcp.settings import Settings
-from tests.upstream import Upstream
+from tests.support.upstream import Upstream
 
 pytestmark = pytest.mark.anyio
 

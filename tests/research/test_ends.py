@@ -16,21 +16,21 @@ from parallel_mcp import errors
 from parallel_mcp.models import Answer, Question
 from parallel_mcp.research import ResearchService, ServiceConfig
 from parallel_mcp.stores.sqlite import SQLiteStore
-from tests.research.conftest import (
+from tests.support.services import (
+    CONFIG,
     LOCAL,
     LONG,
     QUESTION,
     SOON,
-    TERMS,
-    OpenDesk,
-    UpstreamHealth,
+    OpenService,
+    ProgressLog,
     asked,
     eventually,
+    ignore,
     requests_paid,
     resumed,
-    unheard,
 )
-from tests.upstream import Received, Upstream, chunk, events
+from tests.support.upstream import Received, Upstream, chunk, events
 
 pytestmark = pytest.mark.anyio
 
@@ -107,10 +107,10 @@ async def test_a_worker_that_holds_an_answer_keeps_trying_to_store_it(
 
 
 async def test_at_shutdown_there_is_one_more_attempt_to_store_an_answer(
-    open_desk: OpenDesk, upstream: Upstream, file: File, store: SQLiteStore
+    open_service: OpenService, upstream: Upstream, file: File, store: SQLiteStore
 ) -> None:
     gate = upstream.hold()
-    async with open_desk() as service:
+    async with open_service() as service:
         row, _ = await service.ask(LOCAL, QUESTION)
         await upstream.requests(1)
         file.take()
@@ -138,11 +138,11 @@ async def test_a_wait_comes_to_its_end_though_the_store_fails_meanwhile(
 
 
 async def test_without_the_store_nobody_elses_work_is_shown(
-    service: ResearchService, upstream: Upstream, file: File, open_desk: OpenDesk
+    service: ResearchService, upstream: Upstream, file: File, open_service: OpenService
 ) -> None:
     upstream.hold()
     row, _ = await service.ask(LOCAL, QUESTION)
-    async with open_desk() as other:
+    async with open_service() as other:
         file.take()
         with pytest.raises(errors.StoreFailed):
             await resumed(other, row.research_id)
@@ -188,22 +188,22 @@ class Stumbles:
 async def test_a_mistake_of_ours_fails_one_research_and_neither_the_desk_nor_the_log_gives_anything_away(
     store: SQLiteStore, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with ResearchService(Stumbles(), store, ServiceConfig(TERMS.prices)).open() as service:
+    async with ResearchService(Stumbles(), store, ServiceConfig(CONFIG.prices)).open() as service:
         row, _ = await asked(service)
         assert row.status == "failed"
         with pytest.raises(errors.AnswerUnreadable):
-            await service.answer(LOCAL, SPEED, unheard)
+            await service.answer(LOCAL, SPEED, ignore)
         assert (await asked(service, fresh=True))[0].status == "failed"
     assert "ValueError" in caplog.text
     assert "Why?" not in caplog.text
 
 
 async def test_a_desk_that_closes_gives_its_leases_back(
-    open_desk: OpenDesk, upstream: Upstream, store: SQLiteStore
+    open_service: OpenService, upstream: Upstream, store: SQLiteStore
 ) -> None:
     upstream.hold()
     with anyio.fail_after(SOON):
-        async with open_desk() as service:
+        async with open_service() as service:
             row, _ = await service.ask(LOCAL, QUESTION)
             await upstream.requests(1)
     kept = await store.get(row.research_id, LOCAL.scope)
@@ -213,11 +213,11 @@ async def test_a_desk_that_closes_gives_its_leases_back(
 
 
 async def test_what_was_not_sent_when_the_desk_closes_costs_nothing(
-    open_desk: OpenDesk, upstream: Upstream, store: SQLiteStore
+    open_service: OpenService, upstream: Upstream, store: SQLiteStore
 ) -> None:
-    async with open_desk(per_minute=1) as service:
+    async with open_service(per_minute=1) as service:
         await asked(service)
-        held_back = UpstreamHealth()
+        held_back = ProgressLog()
         row, _ = await service.ask(LOCAL, Question(text="And then?", model="base"))
         async with anyio.create_task_group() as group:
             group.start_soon(service.wait, LOCAL, row.research_id, LONG, held_back)
@@ -230,11 +230,11 @@ async def test_what_was_not_sent_when_the_desk_closes_costs_nothing(
 
 
 async def test_a_store_that_another_program_holds_does_not_hold_the_desk_at_its_end(
-    open_desk: OpenDesk, upstream: Upstream, file: File
+    open_service: OpenService, upstream: Upstream, file: File
 ) -> None:
     gate = upstream.hold()
     storing = Question(text="What is being stored?", model="base")
-    async with open_desk() as service:
+    async with open_service() as service:
         await service.ask(LOCAL, storing)
         await service.ask(LOCAL, QUESTION)
         await upstream.requests(2)
@@ -250,24 +250,24 @@ async def test_a_store_that_another_program_holds_does_not_hold_the_desk_at_its_
             assert not scope.cancelled_caught
 
 
-async def test_a_desk_that_has_closed_sends_nothing_more(open_desk: OpenDesk, upstream: Upstream) -> None:
-    async with open_desk() as service:
+async def test_a_desk_that_has_closed_sends_nothing_more(open_service: OpenService, upstream: Upstream) -> None:
+    async with open_service() as service:
         pass
     with pytest.raises(errors.NotReady, match="shutting down"):
         await service.ask(LOCAL, QUESTION)
     with pytest.raises(errors.NotReady, match="shutting down"):
-        await service.answer(LOCAL, SPEED, unheard)
+        await service.answer(LOCAL, SPEED, ignore)
     assert upstream.received == []
 
 
 async def test_a_desk_that_closes_takes_nothing_over(
-    open_desk: OpenDesk, upstream: Upstream, store: SQLiteStore
+    open_service: OpenService, upstream: Upstream, store: SQLiteStore
 ) -> None:
     upstream.hold()
-    async with open_desk() as service:
+    async with open_service() as service:
         row, _ = await service.ask(LOCAL, QUESTION)
         await upstream.requests(1)
-    found, sent = await service.wait(LOCAL, row.research_id, 0, unheard)
+    found, sent = await service.wait(LOCAL, row.research_id, 0, ignore)
     assert (found.status, found.holder, found.attempts, sent) == ("working", None, 1, False)
     assert len(upstream.received) == 1
 
@@ -276,7 +276,7 @@ async def test_a_web_answer_goes_out_though_the_store_cannot_be_opened(
     service: ResearchService, upstream: Upstream, file: File, caplog: pytest.LogCaptureFixture
 ) -> None:
     os.mkdir(file.path)
-    answer = await service.answer(LOCAL, SPEED, unheard)
+    answer = await service.answer(LOCAL, SPEED, ignore)
     assert answer.content == "An answer to: Why?"
     assert "without a line in the ledger" in caplog.text
     with pytest.raises(errors.StoreFailed, match="cannot be opened"):
@@ -285,10 +285,10 @@ async def test_a_web_answer_goes_out_though_the_store_cannot_be_opened(
 
 
 async def test_with_a_budget_set_and_the_store_gone_a_web_answer_is_refused_by_name(
-    open_desk: OpenDesk, upstream: Upstream, file: File
+    open_service: OpenService, upstream: Upstream, file: File
 ) -> None:
     os.mkdir(file.path)
-    async with open_desk(budget_usd=1.0) as service:
+    async with open_service(budget_usd=1.0) as service:
         with pytest.raises(errors.StoreFailed, match="a daily budget is set"):
-            await service.answer(LOCAL, SPEED, unheard)
+            await service.answer(LOCAL, SPEED, ignore)
     assert upstream.received == []

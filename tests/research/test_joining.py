@@ -10,27 +10,27 @@ from parallel_mcp import errors
 from parallel_mcp.models import Answer, Question
 from parallel_mcp.research import ResearchRun, ResearchService, join_key
 from parallel_mcp.stores.sqlite import SQLiteStore
-from tests.research.conftest import (
+from tests.support.services import (
     LOCAL,
     LONG,
     QUESTION,
     Clock,
-    OpenDesk,
-    UpstreamHealth,
+    OpenService,
+    ProgressLog,
     asked,
-    asker_of,
+    ignore,
+    principal_of,
     requests_paid,
     resumed,
-    unheard,
 )
-from tests.upstream import Received, Upstream, chunk, events
+from tests.support.upstream import Received, Upstream, chunk, events
 
 pytestmark = pytest.mark.anyio
 
 STRANGERS = {
-    "caller": asker_of(caller="another"),
-    "payer": asker_of(key="another key"),
-    "origin": asker_of(origin="sandbox"),
+    "caller": principal_of(caller="another"),
+    "payer": principal_of(key="another key"),
+    "origin": principal_of(origin="sandbox"),
 }
 OTHER_QUESTIONS = {
     "question": QUESTION.model_copy(update={"text": "Why not?"}),
@@ -59,20 +59,20 @@ async def _add(found: list[tuple[ResearchRun, bool]], service: ResearchService) 
 
 
 async def test_it_joins_in_flight_even_where_reuse_is_off_and_fresh_is_asked_for(
-    open_desk: OpenDesk, upstream: Upstream
+    open_service: OpenService, upstream: Upstream
 ) -> None:
     upstream.hold()
-    async with open_desk(reuse_seconds=0) as service:
+    async with open_service(reuse_seconds=0) as service:
         first, _ = await service.ask(LOCAL, QUESTION)
         second, entry = await service.ask(LOCAL, QUESTION, fresh=True)
     assert (second.research_id, entry) == (first.research_id, "joined")
 
 
 async def test_a_question_joins_across_processes(
-    service: ResearchService, open_desk: OpenDesk, upstream: Upstream, store: SQLiteStore
+    service: ResearchService, open_service: OpenService, upstream: Upstream, store: SQLiteStore
 ) -> None:
     gate = upstream.hold()
-    async with open_desk() as other, anyio.create_task_group() as group:
+    async with open_service() as other, anyio.create_task_group() as group:
         first, _ = await service.ask(LOCAL, QUESTION)
         found: list[tuple[ResearchRun, bool]] = []
         group.start_soon(_add, found, other)
@@ -107,8 +107,8 @@ async def test_a_finished_row_is_not_given_back_after_reuse_seconds(
     assert len(upstream.received) == 2
 
 
-async def test_reuse_can_be_turned_off(open_desk: OpenDesk, upstream: Upstream) -> None:
-    async with open_desk(reuse_seconds=0) as service:
+async def test_reuse_can_be_turned_off(open_service: OpenService, upstream: Upstream) -> None:
+    async with open_service(reuse_seconds=0) as service:
         await asked(service)
         _, sent = await asked(service)
     assert sent
@@ -203,13 +203,13 @@ async def test_another_scope_never_joins_a_row_in_flight(
 
 
 async def test_a_question_goes_out_with_the_key_of_its_own_payer(service: ResearchService, upstream: Upstream) -> None:
-    await asked(service, asker_of(key="one"))
-    await asked(service, asker_of(key="two"))
+    await asked(service, principal_of(key="one"))
+    await asked(service, principal_of(key="two"))
     assert [request.headers["authorization"] for request in upstream.received] == ["Bearer one", "Bearer two"]
 
 
 async def test_keys_are_never_stored_or_shown(service: ResearchService, store: SQLiteStore) -> None:
-    principal = asker_of(key="very-secret")
+    principal = principal_of(key="very-secret")
     row, _ = await asked(service, principal)
     stored = "\n".join(store._connection.iterdump())  # type: ignore[union-attr]
     assert row.research_id in stored
@@ -233,7 +233,7 @@ async def test_progress_reaches_all_who_joined_and_late_comers_get_the_words_so_
         return response
 
     upstream.reply = slowly
-    early, late = UpstreamHealth(), UpstreamHealth()
+    early, late = ProgressLog(), ProgressLog()
     row, _ = await service.ask(LOCAL, QUESTION)
     async with anyio.create_task_group() as group:
         group.start_soon(service.wait, LOCAL, row.research_id, LONG, early)
@@ -253,7 +253,7 @@ async def test_a_web_answer_joins_in_flight_within_one_process(
     answers: list[Answer] = []
 
     async def call() -> None:
-        answers.append(await service.answer(LOCAL, SPEED, unheard))
+        answers.append(await service.answer(LOCAL, SPEED, ignore))
 
     with anyio.fail_after(20):
         async with anyio.create_task_group() as group:
@@ -275,7 +275,7 @@ async def test_a_web_answer_keeps_no_row_and_is_not_given_again(
     service: ResearchService, upstream: Upstream, store: SQLiteStore
 ) -> None:
     for _ in range(2):
-        answer = await service.answer(LOCAL, SPEED, unheard)
+        answer = await service.answer(LOCAL, SPEED, ignore)
         assert not answer.reused
     assert await store.list(LOCAL.scope) == []
     assert len(upstream.received) == 2
@@ -286,8 +286,8 @@ async def test_another_scope_never_joins_a_web_answer(service: ResearchService, 
     gate = upstream.hold()
     with anyio.fail_after(20):
         async with anyio.create_task_group() as group:
-            group.start_soon(service.answer, LOCAL, SPEED, unheard)
-            group.start_soon(service.answer, STRANGERS[whose], SPEED, unheard)
+            group.start_soon(service.answer, LOCAL, SPEED, ignore)
+            group.start_soon(service.answer, STRANGERS[whose], SPEED, ignore)
             await upstream.requests(2)
             gate.set()
 
@@ -303,7 +303,7 @@ async def test_all_who_joined_a_web_answer_are_told_why_it_failed(service: Resea
 
     async def call() -> None:
         try:
-            await service.answer(LOCAL, SPEED, unheard)
+            await service.answer(LOCAL, SPEED, ignore)
         except errors.KeyRefused as error:
             said.append(str(error))
 
@@ -318,11 +318,11 @@ async def test_all_who_joined_a_web_answer_are_told_why_it_failed(service: Resea
 
 
 async def test_the_result_is_the_same_whichever_way_it_was_reached(
-    service: ResearchService, open_desk: OpenDesk, upstream: Upstream
+    service: ResearchService, open_service: OpenService, upstream: Upstream
 ) -> None:
     by_asking, _ = await asked(service)
     by_id, _ = await resumed(service, by_asking.research_id)
-    async with open_desk() as other:
+    async with open_service() as other:
         elsewhere, _ = await asked(other)
     for row in (by_id, elsewhere):
         assert replace(row, read_at=0) == replace(by_asking, read_at=0)

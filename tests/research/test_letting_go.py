@@ -7,20 +7,20 @@ import pytest
 from parallel_mcp.models import PRICES, Question
 from parallel_mcp.research import ResearchService
 from parallel_mcp.stores.sqlite import SQLiteStore
-from tests.research.conftest import (
+from tests.support.services import (
     LOCAL,
     LONG,
     QUESTION,
     SOON,
-    OpenDesk,
-    UpstreamHealth,
+    OpenService,
+    ProgressLog,
     asked,
     eventually,
+    ignore,
     requests_paid,
     resumed,
-    unheard,
 )
-from tests.upstream import Upstream
+from tests.support.upstream import Upstream
 
 pytestmark = pytest.mark.anyio
 
@@ -41,7 +41,7 @@ async def test_a_call_that_its_host_cancels_only_lets_go(service: ResearchServic
     gate = upstream.hold()
     row, _ = await service.ask(LOCAL, QUESTION)
     async with anyio.create_task_group() as group:
-        group.start_soon(service.wait, LOCAL, row.research_id, LONG, unheard)
+        group.start_soon(service.wait, LOCAL, row.research_id, LONG, ignore)
         await upstream.requests(1)
         group.cancel_scope.cancel()
     gate.set()
@@ -90,7 +90,7 @@ async def test_a_cancel_does_not_stop_what_another_call_waits_for(
     gate = upstream.hold()
     row, _ = await service.ask(LOCAL, QUESTION)
     async with anyio.create_task_group() as group:
-        group.start_soon(service.wait, LOCAL, row.research_id, LONG, unheard)
+        group.start_soon(service.wait, LOCAL, row.research_id, LONG, ignore)
         await waiting(store, 1)
         assert (await service.cancel(LOCAL, row.research_id)).status == "working"
         gate.set()
@@ -100,12 +100,12 @@ async def test_a_cancel_does_not_stop_what_another_call_waits_for(
 
 
 async def test_a_cancel_does_not_stop_what_a_call_of_another_process_waits_for(
-    service: ResearchService, open_desk: OpenDesk, upstream: Upstream, store: SQLiteStore
+    service: ResearchService, open_service: OpenService, upstream: Upstream, store: SQLiteStore
 ) -> None:
     gate = upstream.hold()
     row, _ = await service.ask(LOCAL, QUESTION)
-    async with open_desk() as other, anyio.create_task_group() as group:
-        group.start_soon(other.wait, LOCAL, row.research_id, LONG, unheard)
+    async with open_service() as other, anyio.create_task_group() as group:
+        group.start_soon(other.wait, LOCAL, row.research_id, LONG, ignore)
         await waiting(store, 1)
         assert (await service.cancel(LOCAL, row.research_id)).status == "working"
         gate.set()
@@ -115,7 +115,7 @@ async def test_the_last_one_out_stops_it(service: ResearchService, upstream: Ups
     upstream.hold()
     row, _ = await service.ask(LOCAL, QUESTION)
     async with anyio.create_task_group() as group:
-        group.start_soon(service.wait, LOCAL, row.research_id, LONG, unheard)
+        group.start_soon(service.wait, LOCAL, row.research_id, LONG, ignore)
         await waiting(store, 1)
         assert (await service.cancel(LOCAL, row.research_id)).status == "working"
         group.cancel_scope.cancel()
@@ -124,22 +124,22 @@ async def test_the_last_one_out_stops_it(service: ResearchService, upstream: Ups
 
 
 async def test_a_cancel_in_one_process_closes_the_request_of_another(
-    service: ResearchService, open_desk: OpenDesk, upstream: Upstream
+    service: ResearchService, open_service: OpenService, upstream: Upstream
 ) -> None:
     upstream.hold()
     row, _ = await service.ask(LOCAL, QUESTION)
     await upstream.requests(1)
-    async with open_desk() as other:
+    async with open_service() as other:
         assert (await other.cancel(LOCAL, row.research_id)).status == "cancelled"
         await upstream.until(lambda self: self.closed == 1, SOON)
 
 
 async def test_what_was_not_sent_yet_is_not_said_to_be_billed_when_it_is_stopped(
-    open_desk: OpenDesk, upstream: Upstream, store: SQLiteStore
+    open_service: OpenService, upstream: Upstream, store: SQLiteStore
 ) -> None:
-    async with open_desk(per_minute=1) as service:
+    async with open_service(per_minute=1) as service:
         await asked(service)
-        held_back = UpstreamHealth()
+        held_back = ProgressLog()
         row, _ = await service.ask(LOCAL, Question(text="And then?", model="core"))
         async with anyio.create_task_group() as group:
             group.start_soon(service.wait, LOCAL, row.research_id, LONG, held_back)
@@ -179,8 +179,8 @@ async def test_a_web_answer_is_aborted_when_its_last_caller_has_gone(
 ) -> None:
     upstream.hold()
     async with anyio.create_task_group() as group:
-        group.start_soon(service.answer, LOCAL, SPEED, unheard)
-        group.start_soon(service.answer, LOCAL, SPEED, unheard)
+        group.start_soon(service.answer, LOCAL, SPEED, ignore)
+        group.start_soon(service.answer, LOCAL, SPEED, ignore)
         await upstream.requests(1)
         group.cancel_scope.cancel()
     await upstream.until(lambda self: self.closed == 1, SOON)
@@ -195,12 +195,12 @@ async def test_a_web_answer_goes_on_while_one_caller_is_left(service: ResearchSe
 
             async def leave() -> None:
                 with first:
-                    await service.answer(LOCAL, SPEED, unheard)
+                    await service.answer(LOCAL, SPEED, ignore)
 
             group.start_soon(leave)
             await upstream.requests(1)
             # The same listener twice: each call counts for itself.
-            group.start_soon(service.answer, LOCAL, SPEED, unheard)
+            group.start_soon(service.answer, LOCAL, SPEED, ignore)
             await anyio.lowlevel.checkpoint()
             first.cancel()
             await anyio.lowlevel.checkpoint()
@@ -214,23 +214,23 @@ async def test_a_new_caller_does_not_join_a_web_answer_that_is_being_stopped(
 ) -> None:
     upstream.hold()
     async with anyio.create_task_group() as group:
-        group.start_soon(service.answer, LOCAL, SPEED, unheard)
+        group.start_soon(service.answer, LOCAL, SPEED, ignore)
         await upstream.requests(1)
         group.cancel_scope.cancel()
     gate = upstream.hold()
     gate.set()
     with anyio.fail_after(20):
-        answer = await service.answer(LOCAL, SPEED, unheard)
+        answer = await service.answer(LOCAL, SPEED, ignore)
     assert not answer.reused
     assert len(upstream.received) == 2
 
 
 async def test_an_aborted_web_answer_counts_as_possibly_billed(
-    open_desk: OpenDesk, upstream: Upstream, store: SQLiteStore
+    open_service: OpenService, upstream: Upstream, store: SQLiteStore
 ) -> None:
     upstream.hold()
-    async with open_desk() as service, anyio.create_task_group() as group:
-        group.start_soon(service.answer, LOCAL, SPEED, unheard)
+    async with open_service() as service, anyio.create_task_group() as group:
+        group.start_soon(service.answer, LOCAL, SPEED, ignore)
         await upstream.requests(1)
         group.cancel_scope.cancel()
     assert [(day.requests, day.maybe_usd) for day in await store.spent(LOCAL.scope)] == [(1, PRICES["speed"])]

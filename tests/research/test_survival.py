@@ -16,8 +16,8 @@ from mcp import Client, StdioServerParameters
 
 from parallel_mcp.research import Principal, Scope, payer_of
 from parallel_mcp.stores.sqlite import SQLiteStore
-from tests.research.conftest import requests_paid
-from tests.upstream import Upstream
+from tests.support.services import requests_paid
+from tests.support.upstream import Upstream
 
 pytestmark = pytest.mark.anyio
 

@@ -7,20 +7,20 @@ from parallel_mcp import errors
 from parallel_mcp.models import PRICES, Answer, Question
 from parallel_mcp.research import Outcome, ResearchRun, ResearchService, Store
 from parallel_mcp.stores.sqlite import SQLiteStore
-from tests.research.conftest import (
+from tests.support.services import (
     LOCAL,
     LONG,
     QUESTION,
     SOON,
     Clock,
-    OpenDesk,
+    OpenService,
     asked,
+    ignore,
     left_behind,
     requests_paid,
     resumed,
-    unheard,
 )
-from tests.upstream import Upstream
+from tests.support.upstream import Upstream
 
 pytestmark = pytest.mark.anyio
 
@@ -84,13 +84,13 @@ async def test_a_lease_that_holds_is_not_taken_over(
 
 
 async def test_a_lapsed_lease_is_taken_only_after_it_was_seen_lapsed_a_renewal_before(
-    open_desk: OpenDesk, lapsed: ResearchRun, upstream: Upstream
+    open_service: OpenService, lapsed: ResearchRun, upstream: Upstream
 ) -> None:
-    async with open_desk(renew_seconds=1000) as service:
+    async with open_service(renew_seconds=1000) as service:
         for _ in range(3):
             row, _ = await resumed(service, lapsed.research_id, seconds=0)
             assert row.holder == "gone"
-    async with open_desk(renew_seconds=0, poll_seconds=0) as service:
+    async with open_service(renew_seconds=0, poll_seconds=0) as service:
         first, _ = await resumed(service, lapsed.research_id, seconds=0)
         second, sent = await resumed(service, lapsed.research_id, seconds=0)
     assert (first.holder, sent) == ("gone", True)
@@ -98,10 +98,10 @@ async def test_a_lapsed_lease_is_taken_only_after_it_was_seen_lapsed_a_renewal_b
 
 
 async def test_a_laptops_sleep_takes_nothing_over(
-    open_desk: OpenDesk, clock: Clock, upstream: Upstream, store: SQLiteStore
+    open_service: OpenService, clock: Clock, upstream: Upstream, store: SQLiteStore
 ) -> None:
     gate = upstream.hold()
-    async with open_desk(renew_seconds=0.2) as holder, open_desk(renew_seconds=0.2, poll_seconds=0.05) as watcher:
+    async with open_service(renew_seconds=0.2) as holder, open_service(renew_seconds=0.2, poll_seconds=0.05) as watcher:
         row, _ = await holder.ask(LOCAL, QUESTION)
         await upstream.requests(1)
         for _ in range(3):
@@ -133,11 +133,11 @@ async def test_a_row_is_never_sent_more_than_twice_in_all(
 
 
 async def test_a_lease_that_was_given_back_is_taken_at_once(
-    open_desk: OpenDesk, store: SQLiteStore, upstream: Upstream
+    open_service: OpenService, store: SQLiteStore, upstream: Upstream
 ) -> None:
     row = await left_behind(store)
     await store.release(row.research_id, "gone", sent=True)
-    async with open_desk(renew_seconds=1000) as service:
+    async with open_service(renew_seconds=1000) as service:
         found, sent = await resumed(service, row.research_id)
     assert (found.status, found.attempts, sent) == ("completed", 2, True)
 
@@ -153,14 +153,14 @@ async def test_what_was_given_back_unsent_counts_as_no_attempt(
 
 
 async def test_many_who_ask_at_once_in_two_processes_take_it_over_once(
-    service: ResearchService, open_desk: OpenDesk, lapsed: ResearchRun, upstream: Upstream
+    service: ResearchService, open_service: OpenService, lapsed: ResearchRun, upstream: Upstream
 ) -> None:
     found: list[tuple[ResearchRun, bool]] = []
 
     async def ask(at: ResearchService) -> None:
         found.append(await resumed(at, lapsed.research_id))
 
-    async with open_desk() as other, anyio.create_task_group() as group:
+    async with open_service() as other, anyio.create_task_group() as group:
         for at in (service, other) * 5:
             group.start_soon(ask, at)
     assert {(row.status, row.attempts) for row, _ in found} == {("completed", 2)}
@@ -169,9 +169,9 @@ async def test_many_who_ask_at_once_in_two_processes_take_it_over_once(
 
 
 async def test_a_takeover_passes_the_budget_like_a_new_question(
-    open_desk: OpenDesk, lapsed: ResearchRun, upstream: Upstream, store: SQLiteStore
+    open_service: OpenService, lapsed: ResearchRun, upstream: Upstream, store: SQLiteStore
 ) -> None:
-    async with open_desk(budget_usd=1.5 * PRICES["base"]) as service:
+    async with open_service(budget_usd=1.5 * PRICES["base"]) as service:
         with pytest.raises(errors.BudgetReached):
             await resumed(service, lapsed.research_id)
     kept = await store.get(lapsed.research_id, LOCAL.scope)
@@ -181,10 +181,10 @@ async def test_a_takeover_passes_the_budget_like_a_new_question(
 
 
 async def _taken_over(service: ResearchService, store: Store, row: ResearchRun, upstream: Upstream) -> None:
-    await service.wait(LOCAL, row.research_id, 0, unheard)
+    await service.wait(LOCAL, row.research_id, 0, ignore)
     with anyio.fail_after(10):
         while len(upstream.received) == 0:
-            await service.wait(LOCAL, row.research_id, 0.1, unheard)
+            await service.wait(LOCAL, row.research_id, 0.1, ignore)
 
 
 async def test_the_first_answer_wins_whoever_brings_it(
@@ -210,19 +210,19 @@ async def test_a_failure_counts_only_from_the_holder_of_the_lease(
 
 
 async def test_a_finished_row_is_given_to_the_next_process_and_nothing_is_sent(
-    open_desk: OpenDesk, clock: Clock, upstream: Upstream
+    open_service: OpenService, clock: Clock, upstream: Upstream
 ) -> None:
-    async with open_desk() as service:
+    async with open_service() as service:
         first, _ = await asked(service)
     clock.ahead += 86_400
-    async with open_desk() as service:
+    async with open_service() as service:
         row, sent = await resumed(service, first.research_id)
     assert (row.answer, row.attempts, sent) == (first.answer, 1, False)
     assert len(upstream.received) == 1
 
 
 async def test_what_was_seen_lapsed_is_not_remembered_for_ever(service: ResearchService, lapsed: ResearchRun) -> None:
-    await service.wait(LOCAL, lapsed.research_id, 0, unheard)
+    await service.wait(LOCAL, lapsed.research_id, 0, ignore)
     assert set(service._lapses) == {lapsed.research_id}
-    await service.wait(LOCAL, lapsed.research_id, LONG, unheard)
+    await service.wait(LOCAL, lapsed.research_id, LONG, ignore)
     assert service._lapses == {}

@@ -9,7 +9,7 @@ from parallel_mcp.sandbox import SandboxOptions, create_app, example_questions
 from parallel_mcp.sandbox.corpus import Corpus, Document, folder_documents, load, topic_documents, topic_url
 from parallel_mcp.sandbox.engine import NOT_FOUND, NOTICE, Engine, Model, one_line, prose_answer
 from parallel_mcp.sandbox.prose import is_whole
-from tests.sandbox.conftest import Caller, Start
+from tests.support.sandboxes import Caller, Start
 
 MODELS: list[Model] = ["speed", "lite", "base", "core"]
 QUESTIONS = [

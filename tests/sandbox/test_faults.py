@@ -10,7 +10,7 @@ import pytest
 from parallel_mcp.sandbox import Fault, SandboxOptions
 from parallel_mcp.sandbox.faults import Draw
 from parallel_mcp.sandbox.options import KINDS, STATUS_KINDS
-from tests.sandbox.conftest import Start
+from tests.support.sandboxes import Start
 
 pytestmark = pytest.mark.anyio
 

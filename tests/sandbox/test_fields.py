@@ -9,7 +9,7 @@ import pytest
 from parallel_mcp.sandbox import fields
 from parallel_mcp.sandbox.corpus import load
 from parallel_mcp.sandbox.engine import Engine
-from tests.sandbox.conftest import QUESTION, Caller
+from tests.support.sandboxes import QUESTION, Caller
 
 TEXT = {"type": "string"}
 ABSENT = "How long do I boil an egg?"

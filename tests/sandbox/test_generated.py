@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.sandbox.conftest import Caller
+from tests.support.sandboxes import Caller
 
 pytestmark = pytest.mark.anyio
 

@@ -10,7 +10,7 @@ import pytest
 
 from parallel_mcp.sandbox import Fault, SandboxOptions, running
 from parallel_mcp.sandbox.app import LATENCY, Interactions, latency
-from tests.sandbox.conftest import QUESTION, Start
+from tests.support.sandboxes import QUESTION, Start
 
 pytestmark = pytest.mark.anyio
 

@@ -13,7 +13,7 @@ from subprocess import PIPE
 import anyio
 import pytest
 
-from tests.sandbox.conftest import Caller
+from tests.support.sandboxes import Caller
 
 pytestmark = pytest.mark.anyio
 

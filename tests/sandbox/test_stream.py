@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from parallel_mcp.sandbox import SandboxOptions
-from tests.sandbox.conftest import QUESTION, Caller, Start
+from tests.support.sandboxes import QUESTION, Caller, Start
 
 pytestmark = pytest.mark.anyio
 

@@ -9,7 +9,7 @@ import pytest
 
 from parallel_mcp.sandbox import SandboxOptions
 from parallel_mcp.sandbox.app import RateWindow
-from tests.sandbox.conftest import QUESTION, Caller, Start
+from tests.support.sandboxes import QUESTION, Caller, Start
 
 pytestmark = pytest.mark.anyio
 

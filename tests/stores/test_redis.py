@@ -25,9 +25,9 @@ from parallel_mcp.server import build
 from parallel_mcp.settings import Settings
 from parallel_mcp.stores import redis as store_module
 from parallel_mcp.stores.redis import RedisStore, place
-from tests.stores.conftest import ALICE, added, answered, asked, content_of
-from tests.stores.redis_server import RedisServer, redis_running
-from tests.upstream import Upstream, self_made_certificate
+from tests.support.redis_server import RedisServer, redis_running
+from tests.support.stores import ALICE, added, answered, asked, content_of
+from tests.support.upstream import Upstream, self_made_certificate
 
 pytestmark = pytest.mark.anyio
 

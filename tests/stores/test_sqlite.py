@@ -16,7 +16,7 @@ import pytest
 from parallel_mcp.errors import StoreFailed
 from parallel_mcp.stores import sqlite
 from parallel_mcp.stores.sqlite import SQLiteStore
-from tests.stores.conftest import ALICE, added, answered, asked, content_of
+from tests.support.stores import ALICE, added, answered, asked, content_of
 
 pytestmark = pytest.mark.anyio
 
@@ -66,7 +66,7 @@ async def test_rows_are_there_after_the_process_was_killed(path: Path) -> None:
     code = (
         "import anyio, os, pathlib, sys\n"
         "from parallel_mcp.stores.sqlite import SQLiteStore\n"
-        "from tests.stores.conftest import asked, answered\n"
+        "from tests.support.stores import asked, answered\n"
         "async def main():\n"
         "    store = SQLiteStore(pathlib.Path(sys.argv[1]))\n"
         "    for number in range(20):\n"
@@ -87,7 +87,7 @@ async def test_many_processes_share_one_file(path: Path) -> None:
         "import anyio, pathlib, sys\n"
         "from parallel_mcp.errors import BudgetReached\n"
         "from parallel_mcp.stores.sqlite import SQLiteStore\n"
-        "from tests.stores.conftest import ALICE, asked\n"
+        "from tests.support.stores import ALICE, asked\n"
         "async def main():\n"
         "    store, entries = SQLiteStore(pathlib.Path(sys.argv[1])), []\n"
         "    for number in range(25):\n"
@@ -338,7 +338,7 @@ async def test_a_folder_that_is_not_writable_is_a_clear_error(tmp_path: Path) ->
         "import anyio, os, pathlib, sys\n"
         "from parallel_mcp.errors import StoreFailed\n"
         "from parallel_mcp.stores.sqlite import SQLiteStore\n"
-        "from tests.stores.conftest import asked\n"
+        "from tests.support.stores import asked\n"
         "if os.geteuid() == 0:\n"
         "    os.chdir(sys.argv[1])\n"
         "    os.setgid(65534)\n"

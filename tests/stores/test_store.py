@@ -7,7 +7,7 @@ import pytest
 
 from parallel_mcp import errors
 from parallel_mcp.research import LEASE_SECONDS, ResearchRun, Scope, Store
-from tests.stores.conftest import ALICE, Kept, added, answer, answered, asked, content_of, failed
+from tests.support.stores import ALICE, StoreUnderTest, added, answer, answered, asked, content_of, failed
 
 pytestmark = pytest.mark.anyio
 
@@ -36,7 +36,7 @@ async def lines(store: Store, scope: Scope = ALICE) -> tuple[int, float, float]:
     )
 
 
-async def lapsed(kept: Kept) -> ResearchRun:
+async def lapsed(kept: StoreUnderTest) -> ResearchRun:
     """A row whose worker was not heard of for a lease's time."""
     row = await added(kept.store, asked())
     kept.clock.pass_by(LEASE_SECONDS + 1)
@@ -49,7 +49,7 @@ async def lapsed(kept: Kept) -> ResearchRun:
 # Adding and joining
 
 
-async def test_a_new_question_is_a_row_that_is_leased_to_its_worker(kept: Kept) -> None:
+async def test_a_new_question_is_a_row_that_is_leased_to_its_worker(kept: StoreUnderTest) -> None:
     new = asked("Wie geht's? \ud800\x00")
     row = await added(kept.store, new)
     assert (row.research_id, row.scope, row.question) == (new.research_id, ALICE, new.question)
@@ -61,21 +61,21 @@ async def test_a_new_question_is_a_row_that_is_leased_to_its_worker(kept: Kept) 
     assert not row.lapsed
 
 
-async def test_a_question_under_way_is_joined_even_where_reuse_is_off(kept: Kept) -> None:
+async def test_a_question_under_way_is_joined_even_where_reuse_is_off(kept: StoreUnderTest) -> None:
     row = await added(kept.store, asked())
     joined, entry = await kept.another().add_or_join(asked(holder="two", reuse=0))
     assert (joined.research_id, entry, joined.holder) == (row.research_id, "joined", "one")
     assert await lines(kept.store) == (1, 0.01, 0.01)
 
 
-async def test_a_question_whose_worker_is_gone_is_joined_too(kept: Kept) -> None:
+async def test_a_question_whose_worker_is_gone_is_joined_too(kept: StoreUnderTest) -> None:
     seen = await lapsed(kept)
     joined, entry = await kept.store.add_or_join(asked(holder="two"))
     assert (joined.research_id, entry) == (seen.research_id, "joined")
     assert joined.lapsed
 
 
-async def test_fifty_who_ask_the_same_at_once_make_one_row(kept: Kept) -> None:
+async def test_fifty_who_ask_the_same_at_once_make_one_row(kept: StoreUnderTest) -> None:
     found: list[tuple[ResearchRun, str]] = []
     stores = [kept.store, kept.another()]
 
@@ -90,7 +90,7 @@ async def test_fifty_who_ask_the_same_at_once_make_one_row(kept: Kept) -> None:
     assert await lines(kept.store) == (1, 0.01, 0.01)
 
 
-async def test_a_finished_answer_is_given_again_within_the_time(kept: Kept) -> None:
+async def test_a_finished_answer_is_given_again_within_the_time(kept: StoreUnderTest) -> None:
     row = await over(kept.store, await added(kept.store, asked()))
     kept.clock.pass_by(590)
     again, entry = await kept.another().add_or_join(asked(holder="two"))
@@ -98,13 +98,13 @@ async def test_a_finished_answer_is_given_again_within_the_time(kept: Kept) -> N
     assert await lines(kept.store) == (1, 0.01, 0.0)
 
 
-async def test_a_finished_answer_is_not_given_again_after_the_time(kept: Kept) -> None:
+async def test_a_finished_answer_is_not_given_again_after_the_time(kept: StoreUnderTest) -> None:
     await over(kept.store, await added(kept.store, asked()))
     kept.clock.pass_by(601)
     await added(kept.store, asked())
 
 
-async def test_a_finished_answer_is_skipped_where_a_fresh_one_is_wanted(kept: Kept) -> None:
+async def test_a_finished_answer_is_skipped_where_a_fresh_one_is_wanted(kept: StoreUnderTest) -> None:
     first = await over(kept.store, await added(kept.store, asked()))
     second = await added(kept.store, asked(reuse=0))
     assert second.research_id != first.research_id
@@ -113,7 +113,7 @@ async def test_a_finished_answer_is_skipped_where_a_fresh_one_is_wanted(kept: Ke
     assert again.research_id == second.research_id
 
 
-async def test_a_doubtful_answer_is_kept_and_not_given_again(kept: Kept) -> None:
+async def test_a_doubtful_answer_is_kept_and_not_given_again(kept: StoreUnderTest) -> None:
     row = await added(kept.store, asked())
     done = await kept.store.finish(row.research_id, "one", answered("Cut sh", reusable=False))
     assert content_of(done) == "Cut sh"
@@ -121,7 +121,7 @@ async def test_a_doubtful_answer_is_kept_and_not_given_again(kept: Kept) -> None
 
 
 @pytest.mark.parametrize("end", ["failed", "cancelled", "interrupted"])
-async def test_what_ended_without_an_answer_is_never_reused(kept: Kept, end: str) -> None:
+async def test_what_ended_without_an_answer_is_never_reused(kept: StoreUnderTest, end: str) -> None:
     row = await added(kept.store, asked())
     if end == "failed":
         await kept.store.finish(row.research_id, "one", failed())
@@ -132,14 +132,14 @@ async def test_what_ended_without_an_answer_is_never_reused(kept: Kept, end: str
     await added(kept.store, asked())
 
 
-async def test_an_answer_that_is_cancelled_and_comes_anyway_is_not_given_again(kept: Kept) -> None:
+async def test_an_answer_that_is_cancelled_and_comes_anyway_is_not_given_again(kept: StoreUnderTest) -> None:
     row = await added(kept.store, asked())
     await kept.store.cancel(row.research_id, ALICE)
     await over(kept.store, row)
     await added(kept.store, asked())
 
 
-async def test_the_same_question_can_be_under_way_again_after_a_cancellation(kept: Kept) -> None:
+async def test_the_same_question_can_be_under_way_again_after_a_cancellation(kept: StoreUnderTest) -> None:
     first = await added(kept.store, asked())
     await kept.store.cancel(first.research_id, ALICE)
     second = await added(kept.store, asked(holder="two"))
@@ -152,7 +152,7 @@ async def test_the_same_question_can_be_under_way_again_after_a_cancellation(kep
 
 
 @pytest.mark.parametrize("failure", STRANGERS, ids=["caller", "payer", "origin"])
-async def test_a_row_does_not_exist_for_anybody_else(kept: Kept, failure: Scope) -> None:
+async def test_a_row_does_not_exist_for_anybody_else(kept: StoreUnderTest, failure: Scope) -> None:
     row = await added(kept.store, asked())
     assert await kept.store.get(row.research_id, failure) is None
     assert await kept.store.get(row.research_id, failure, "waiter") is None
@@ -170,7 +170,7 @@ async def test_a_row_does_not_exist_for_anybody_else(kept: Kept, failure: Scope)
     assert content_of(await kept.store.get(row.research_id, ALICE)) == "Because."
 
 
-async def test_an_unknown_id_is_none_everywhere(kept: Kept) -> None:
+async def test_an_unknown_id_is_none_everywhere(kept: StoreUnderTest) -> None:
     row = replace(await added(kept.store, asked()), research_id="nobody's")
     assert await kept.store.get("nobody's", ALICE) is None
     assert await kept.store.claim(row, "two", 0.01, None) is None
@@ -186,7 +186,7 @@ async def test_an_unknown_id_is_none_everywhere(kept: Kept) -> None:
 # Leases
 
 
-async def test_a_lapsed_row_is_claimed_by_one_of_two(kept: Kept) -> None:
+async def test_a_lapsed_row_is_claimed_by_one_of_two(kept: StoreUnderTest) -> None:
     seen = await lapsed(kept)
     claimed = await kept.store.claim(seen, "two", 0.01, None)
     assert claimed is not None
@@ -196,7 +196,7 @@ async def test_a_lapsed_row_is_claimed_by_one_of_two(kept: Kept) -> None:
     assert await lines(kept.store) == (2, 0.02, 0.02)
 
 
-async def test_of_many_that_claim_at_once_one_has_it(kept: Kept) -> None:
+async def test_of_many_that_claim_at_once_one_has_it(kept: StoreUnderTest) -> None:
     seen = await lapsed(kept)
     stores = [kept.store, kept.another()]
     found: list[ResearchRun | None] = []
@@ -210,18 +210,18 @@ async def test_of_many_that_claim_at_once_one_has_it(kept: Kept) -> None:
     assert len([row for row in found if row is not None]) == 1
 
 
-async def test_one_process_that_claims_twice_has_it_once(kept: Kept) -> None:
+async def test_one_process_that_claims_twice_has_it_once(kept: StoreUnderTest) -> None:
     seen = await lapsed(kept)
     assert await kept.store.claim(seen, "two", 0.01, None) is not None
     assert await kept.store.claim(seen, "two", 0.01, None) is None
 
 
-async def test_a_row_whose_lease_runs_is_not_claimed(kept: Kept) -> None:
+async def test_a_row_whose_lease_runs_is_not_claimed(kept: StoreUnderTest) -> None:
     row = await added(kept.store, asked())
     assert await kept.store.claim(row, "two", 0.01, None) is None
 
 
-async def test_a_row_that_was_renewed_since_it_was_seen_is_not_claimed(kept: Kept) -> None:
+async def test_a_row_that_was_renewed_since_it_was_seen_is_not_claimed(kept: StoreUnderTest) -> None:
     seen = await lapsed(kept)
     renewed = await kept.store.renew(seen.research_id, "one")
     assert renewed is not None
@@ -230,7 +230,7 @@ async def test_a_row_that_was_renewed_since_it_was_seen_is_not_claimed(kept: Kep
     assert await kept.store.claim(seen, "two", 0.01, None) is None
 
 
-async def test_a_lease_is_renewed_by_its_holder_alone(kept: Kept) -> None:
+async def test_a_lease_is_renewed_by_its_holder_alone(kept: StoreUnderTest) -> None:
     row = await added(kept.store, asked())
     kept.clock.pass_by(5)
     other = await kept.store.renew(row.research_id, "two")
@@ -241,14 +241,14 @@ async def test_a_lease_is_renewed_by_its_holder_alone(kept: Kept) -> None:
     assert (mine.due or 0) > (row.due or 0)
 
 
-async def test_renewing_what_is_over_says_so_and_changes_nothing(kept: Kept) -> None:
+async def test_renewing_what_is_over_says_so_and_changes_nothing(kept: StoreUnderTest) -> None:
     done = await over(kept.store, await added(kept.store, asked()))
     row = await kept.store.renew(done.research_id, "one")
     assert row is not None
     assert (row.status, row.due, row.holder) == ("completed", None, None)
 
 
-async def interrupted(kept: Kept, row: ResearchRun) -> ResearchRun:
+async def interrupted(kept: StoreUnderTest, row: ResearchRun) -> ResearchRun:
     """The row after both who worked on it were lost."""
     for holder in ("two", "three"):
         kept.clock.pass_by(LEASE_SECONDS + 1)
@@ -260,7 +260,7 @@ async def interrupted(kept: Kept, row: ResearchRun) -> ResearchRun:
     return row
 
 
-async def test_a_row_that_was_sent_twice_is_interrupted_and_not_sent_again(kept: Kept) -> None:
+async def test_a_row_that_was_sent_twice_is_interrupted_and_not_sent_again(kept: StoreUnderTest) -> None:
     row = await interrupted(kept, await added(kept.store, asked()))
     assert (row.status, row.attempts, row.holder, row.due) == ("failed", 2, None, None)
     assert row.may_be_billed
@@ -268,7 +268,7 @@ async def test_a_row_that_was_sent_twice_is_interrupted_and_not_sent_again(kept:
     assert await lines(kept.store) == (2, 0.02, 0.02)
 
 
-async def test_a_lease_that_is_given_back_after_sending_counts_as_an_attempt(kept: Kept) -> None:
+async def test_a_lease_that_is_given_back_after_sending_counts_as_an_attempt(kept: StoreUnderTest) -> None:
     row = await added(kept.store, asked())
     await kept.store.release(row.research_id, "one", sent=True)
     seen = await kept.store.get(row.research_id, ALICE)
@@ -281,7 +281,7 @@ async def test_a_lease_that_is_given_back_after_sending_counts_as_an_attempt(kep
     assert await lines(kept.store) == (2, 0.02, 0.02)
 
 
-async def test_a_lease_that_is_given_back_before_sending_leaves_no_trace(kept: Kept) -> None:
+async def test_a_lease_that_is_given_back_before_sending_leaves_no_trace(kept: StoreUnderTest) -> None:
     row = await added(kept.store, asked())
     await kept.store.release(row.research_id, "one", sent=False)
     seen = await kept.store.get(row.research_id, ALICE)
@@ -294,7 +294,7 @@ async def test_a_lease_that_is_given_back_before_sending_leaves_no_trace(kept: K
     assert await lines(kept.store) == (1, 0.01, 0.01)
 
 
-async def test_a_lease_is_given_back_by_its_holder_alone(kept: Kept) -> None:
+async def test_a_lease_is_given_back_by_its_holder_alone(kept: StoreUnderTest) -> None:
     row = await added(kept.store, asked())
     await kept.store.release(row.research_id, "two", sent=False)
     same = await kept.store.get(row.research_id, ALICE)
@@ -303,7 +303,7 @@ async def test_a_lease_is_given_back_by_its_holder_alone(kept: Kept) -> None:
     assert await lines(kept.store) == (1, 0.01, 0.01)
 
 
-async def test_a_takeover_that_was_never_sent_is_not_charged_though_the_answer_came(kept: Kept) -> None:
+async def test_a_takeover_that_was_never_sent_is_not_charged_though_the_answer_came(kept: StoreUnderTest) -> None:
     seen = await lapsed(kept)
     await kept.store.claim(seen, "two", 0.01, None)
     await kept.store.finish(seen.research_id, "one", answered())
@@ -315,7 +315,7 @@ async def test_a_takeover_that_was_never_sent_is_not_charged_though_the_answer_c
     assert await lines(kept.store) == (1, 0.01, 0.0)
 
 
-async def test_what_costs_nothing_is_counted_as_an_attempt_too(kept: Kept) -> None:
+async def test_what_costs_nothing_is_counted_as_an_attempt_too(kept: StoreUnderTest) -> None:
     row = await added(kept.store, asked(price=0))
     await kept.store.release(row.research_id, "one", sent=False)
     seen = await kept.store.get(row.research_id, ALICE)
@@ -329,7 +329,7 @@ async def test_what_costs_nothing_is_counted_as_an_attempt_too(kept: Kept) -> No
 # How it ends
 
 
-async def test_an_answer_is_stored_as_it_is(kept: Kept) -> None:
+async def test_an_answer_is_stored_as_it_is(kept: StoreUnderTest) -> None:
     row = await added(kept.store, asked())
     done = await kept.store.finish(row.research_id, "one", answered())
     again = await kept.another().get(row.research_id, ALICE)
@@ -342,7 +342,7 @@ async def test_an_answer_is_stored_as_it_is(kept: Kept) -> None:
     assert await lines(kept.store) == (1, 0.01, 0.0)
 
 
-async def test_the_first_answer_wins(kept: Kept) -> None:
+async def test_the_first_answer_wins(kept: StoreUnderTest) -> None:
     seen = await lapsed(kept)
     await kept.store.claim(seen, "two", 0.01, None)
     await kept.store.finish(seen.research_id, "one", answered("The first."))
@@ -352,14 +352,14 @@ async def test_the_first_answer_wins(kept: Kept) -> None:
     assert await lines(kept.store) == (2, 0.02, 0.0)
 
 
-async def test_an_answer_counts_whoever_brings_it(kept: Kept) -> None:
+async def test_an_answer_counts_whoever_brings_it(kept: StoreUnderTest) -> None:
     seen = await lapsed(kept)
     await kept.store.claim(seen, "two", 0.01, None)
     assert content_of(await kept.store.finish(seen.research_id, "one", answered())) == "Because."
     assert await lines(kept.store) == (2, 0.02, 0.01)
 
 
-async def test_an_answer_wins_over_a_failure_that_came_before(kept: Kept) -> None:
+async def test_an_answer_wins_over_a_failure_that_came_before(kept: StoreUnderTest) -> None:
     row = await added(kept.store, asked())
     await kept.store.finish(row.research_id, "one", failed(may_be_billed=True))
     done = await kept.store.finish(row.research_id, "one", answered())
@@ -368,13 +368,13 @@ async def test_an_answer_wins_over_a_failure_that_came_before(kept: Kept) -> Non
     assert (done.status, done.error) == ("completed", None)
 
 
-async def test_an_answer_wins_over_an_interruption(kept: Kept) -> None:
+async def test_an_answer_wins_over_an_interruption(kept: StoreUnderTest) -> None:
     row = await interrupted(kept, await added(kept.store, asked()))
     done = await kept.store.finish(row.research_id, "one", answered())
     assert content_of(done) == "Because."
 
 
-async def test_an_answer_that_comes_after_a_cancellation_is_kept(kept: Kept) -> None:
+async def test_an_answer_that_comes_after_a_cancellation_is_kept(kept: StoreUnderTest) -> None:
     row = await added(kept.store, asked())
     await kept.store.cancel(row.research_id, ALICE)
     done = await kept.store.finish(row.research_id, "one", answered())
@@ -382,7 +382,7 @@ async def test_an_answer_that_comes_after_a_cancellation_is_kept(kept: Kept) -> 
     assert await lines(kept.store) == (1, 0.01, 0.0)
 
 
-async def test_an_answer_is_not_undone_by_what_comes_after(kept: Kept) -> None:
+async def test_an_answer_is_not_undone_by_what_comes_after(kept: StoreUnderTest) -> None:
     row = await over(kept.store, await added(kept.store, asked()))
     await kept.store.finish(row.research_id, "one", failed())
     await kept.store.release(row.research_id, "one", sent=False)
@@ -394,7 +394,7 @@ async def test_an_answer_is_not_undone_by_what_comes_after(kept: Kept) -> None:
     assert (after.status, after.answer, after.finished_at) == ("completed", row.answer, row.finished_at)
 
 
-async def test_finishing_twice_is_finishing_once(kept: Kept) -> None:
+async def test_finishing_twice_is_finishing_once(kept: StoreUnderTest) -> None:
     row = await added(kept.store, asked())
     once = await kept.store.finish(row.research_id, "one", answered())
     twice = await kept.store.finish(row.research_id, "one", answered())
@@ -404,7 +404,7 @@ async def test_finishing_twice_is_finishing_once(kept: Kept) -> None:
     assert await lines(kept.store) == (1, 0.01, 0.0)
 
 
-async def test_a_failure_of_the_holder_ends_the_row(kept: Kept) -> None:
+async def test_a_failure_of_the_holder_ends_the_row(kept: StoreUnderTest) -> None:
     row = await added(kept.store, asked())
     ended = await kept.store.finish(row.research_id, "one", failed("Lost.", may_be_billed=True))
     assert ended is not None
@@ -413,7 +413,7 @@ async def test_a_failure_of_the_holder_ends_the_row(kept: Kept) -> None:
     assert await lines(kept.store) == (1, 0.01, 0.01)
 
 
-async def test_a_failure_that_was_not_billed_costs_nothing(kept: Kept) -> None:
+async def test_a_failure_that_was_not_billed_costs_nothing(kept: StoreUnderTest) -> None:
     row = await added(kept.store, asked())
     ended = await kept.store.finish(row.research_id, "one", failed("Refused."))
     assert ended is not None
@@ -421,7 +421,7 @@ async def test_a_failure_that_was_not_billed_costs_nothing(kept: Kept) -> None:
     assert await lines(kept.store) == (0, 0.0, 0.0)
 
 
-async def test_a_failure_after_a_takeover_says_that_the_first_request_may_be_billed(kept: Kept) -> None:
+async def test_a_failure_after_a_takeover_says_that_the_first_request_may_be_billed(kept: StoreUnderTest) -> None:
     seen = await lapsed(kept)
     await kept.store.claim(seen, "two", 0.01, None)
     ended = await kept.store.finish(seen.research_id, "two", failed("Refused."))
@@ -430,7 +430,7 @@ async def test_a_failure_after_a_takeover_says_that_the_first_request_may_be_bil
     assert await lines(kept.store) == (1, 0.01, 0.01)
 
 
-async def test_a_failure_of_anybody_else_changes_only_the_ledger(kept: Kept) -> None:
+async def test_a_failure_of_anybody_else_changes_only_the_ledger(kept: StoreUnderTest) -> None:
     seen = await lapsed(kept)
     await kept.store.claim(seen, "two", 0.01, None)
     same = await kept.store.finish(seen.research_id, "one", failed("Refused."))
@@ -442,7 +442,7 @@ async def test_a_failure_of_anybody_else_changes_only_the_ledger(kept: Kept) -> 
 # Waiting and letting go
 
 
-async def test_the_last_one_to_let_go_stops_it(kept: Kept) -> None:
+async def test_the_last_one_to_let_go_stops_it(kept: StoreUnderTest) -> None:
     row = await added(kept.store, asked())
     await kept.store.get(row.research_id, ALICE, "first")
     await kept.another().get(row.research_id, ALICE, "second")
@@ -455,7 +455,7 @@ async def test_the_last_one_to_let_go_stops_it(kept: Kept) -> None:
     assert stopped.finished_at == pytest.approx(stopped.read_at)
 
 
-async def test_one_who_does_not_wait_any_more_does_not_keep_it_going(kept: Kept) -> None:
+async def test_one_who_does_not_wait_any_more_does_not_keep_it_going(kept: StoreUnderTest) -> None:
     row = await added(kept.store, asked())
     await kept.store.get(row.research_id, ALICE, "left")
     await kept.store.get(row.research_id, ALICE, "lapsed")
@@ -466,7 +466,7 @@ async def test_one_who_does_not_wait_any_more_does_not_keep_it_going(kept: Kept)
     assert stopped.status == "cancelled"
 
 
-async def test_one_who_goes_on_looking_keeps_it_going(kept: Kept) -> None:
+async def test_one_who_goes_on_looking_keeps_it_going(kept: StoreUnderTest) -> None:
     row = await added(kept.store, asked())
     for _ in range(8):
         await kept.store.get(row.research_id, ALICE, "looks")
@@ -476,7 +476,7 @@ async def test_one_who_goes_on_looking_keeps_it_going(kept: Kept) -> None:
     assert still.status == "working"
 
 
-async def test_cancelling_what_is_over_changes_nothing(kept: Kept) -> None:
+async def test_cancelling_what_is_over_changes_nothing(kept: StoreUnderTest) -> None:
     row = await added(kept.store, asked())
     failure = await kept.store.finish(row.research_id, "one", failed())
     same = await kept.store.cancel(row.research_id, ALICE)
@@ -485,7 +485,7 @@ async def test_cancelling_what_is_over_changes_nothing(kept: Kept) -> None:
     assert replace(same, read_at=0) == replace(failure, read_at=0)
 
 
-async def test_a_cancelled_row_that_was_never_sent_costs_nothing(kept: Kept) -> None:
+async def test_a_cancelled_row_that_was_never_sent_costs_nothing(kept: StoreUnderTest) -> None:
     row = await added(kept.store, asked())
     await kept.store.cancel(row.research_id, ALICE)
     await kept.store.release(row.research_id, "one", sent=False)
@@ -495,7 +495,7 @@ async def test_a_cancelled_row_that_was_never_sent_costs_nothing(kept: Kept) -> 
     assert await lines(kept.store) == (0, 0.0, 0.0)
 
 
-async def test_a_cancelled_row_is_not_claimed(kept: Kept) -> None:
+async def test_a_cancelled_row_is_not_claimed(kept: StoreUnderTest) -> None:
     seen = await lapsed(kept)
     stopped = await kept.store.cancel(seen.research_id, ALICE)
     assert stopped is not None
@@ -506,7 +506,7 @@ async def test_a_cancelled_row_is_not_claimed(kept: Kept) -> None:
 # History
 
 
-async def test_history_is_newest_first_and_paged(kept: Kept) -> None:
+async def test_history_is_newest_first_and_paged(kept: StoreUnderTest) -> None:
     ids = []
     for number in range(7):
         # Some in the same instant: the order must be total all the same.
@@ -523,14 +523,14 @@ async def test_history_is_newest_first_and_paged(kept: Kept) -> None:
     assert [one for page in pages for one in page] == whole
 
 
-async def test_history_from_behind_an_unknown_id_is_empty(kept: Kept) -> None:
+async def test_history_from_behind_an_unknown_id_is_empty(kept: StoreUnderTest) -> None:
     row = await added(kept.store, asked())
     await added(kept.store, asked(scope=STRANGERS[0]))
     assert await kept.store.list(ALICE, "nobody's") == []
     assert await kept.store.list(STRANGERS[0], row.research_id) == []
 
 
-async def test_an_empty_payer_and_origin_mean_every_one_of_the_caller(kept: Kept) -> None:
+async def test_an_empty_payer_and_origin_mean_every_one_of_the_caller(kept: StoreUnderTest) -> None:
     for scope in (ALICE, *STRANGERS):
         await added(kept.store, asked(scope=scope))
     found = await kept.store.list(Scope(ALICE.caller, "", ""))
@@ -539,7 +539,7 @@ async def test_an_empty_payer_and_origin_mean_every_one_of_the_caller(kept: Kept
     assert (await lines(kept.store, Scope(ALICE.caller, "", "")))[0] == 3
 
 
-async def test_a_row_is_forgotten(kept: Kept) -> None:
+async def test_a_row_is_forgotten(kept: StoreUnderTest) -> None:
     row = await over(kept.store, await added(kept.store, asked()))
     assert await kept.store.forget(ALICE, row.research_id) == 1
     assert await kept.store.get(row.research_id, ALICE) is None
@@ -548,7 +548,7 @@ async def test_a_row_is_forgotten(kept: Kept) -> None:
     await added(kept.store, asked())
 
 
-async def test_forgetting_everything_spares_what_is_under_way(kept: Kept) -> None:
+async def test_forgetting_everything_spares_what_is_under_way(kept: StoreUnderTest) -> None:
     await over(kept.store, await added(kept.store, asked("One")))
     row = await added(kept.store, asked("Two"))
     await kept.store.finish((await added(kept.store, asked("Three"))).research_id, "one", failed())
@@ -556,7 +556,7 @@ async def test_forgetting_everything_spares_what_is_under_way(kept: Kept) -> Non
     assert [row.research_id for row in await kept.store.list(ALICE)] == [row.research_id]
 
 
-async def test_an_answer_to_what_was_forgotten_under_way_is_paid_all_the_same(kept: Kept) -> None:
+async def test_an_answer_to_what_was_forgotten_under_way_is_paid_all_the_same(kept: StoreUnderTest) -> None:
     row = await added(kept.store, asked())
     assert await kept.store.forget(ALICE, row.research_id) == 1
     assert await kept.store.renew(row.research_id, "one") is None
@@ -565,7 +565,7 @@ async def test_an_answer_to_what_was_forgotten_under_way_is_paid_all_the_same(ke
     await added(kept.store, asked())
 
 
-async def test_what_is_older_than_the_retention_is_gone(kept: Kept) -> None:
+async def test_what_is_older_than_the_retention_is_gone(kept: StoreUnderTest) -> None:
     row = await over(kept.store, await added(kept.store, asked("Old")))
     abandoned = await added(kept.store, asked("Abandoned"))
     await kept.store.release(abandoned.research_id, "one", sent=True)
@@ -580,7 +580,7 @@ async def test_what_is_older_than_the_retention_is_gone(kept: Kept) -> None:
     await added(kept.store, asked("Old", reuse=10**9))
 
 
-async def test_what_is_held_is_kept_however_old(kept: Kept) -> None:
+async def test_what_is_held_is_kept_however_old(kept: StoreUnderTest) -> None:
     row = await added(kept.store, asked())
     kept.clock.pass_by(31 * 86400 - 10)
     renewed = await kept.store.renew(row.research_id, "one")
@@ -598,7 +598,7 @@ async def test_what_is_held_is_kept_however_old(kept: Kept) -> None:
 # The ledger
 
 
-async def test_a_charge_is_possibly_billed_until_it_is_settled(kept: Kept) -> None:
+async def test_a_charge_is_possibly_billed_until_it_is_settled(kept: StoreUnderTest) -> None:
     first = await kept.store.charge(ALICE, "speed", 0.005, None)
     second = await kept.another().charge(ALICE, "speed", 0.005, None)
     third = await kept.store.charge(ALICE, "speed", 0.005, None)
@@ -611,7 +611,7 @@ async def test_a_charge_is_possibly_billed_until_it_is_settled(kept: Kept) -> No
     assert await lines(kept.store) == (2, 0.01, 0.005)
 
 
-async def test_settling_twice_is_settling_once(kept: Kept) -> None:
+async def test_settling_twice_is_settling_once(kept: StoreUnderTest) -> None:
     charge = await kept.store.charge(ALICE, "speed", 0.005, None)
     other = await kept.store.charge(ALICE, "speed", 0.005, None)
     for _ in range(2):
@@ -620,14 +620,14 @@ async def test_settling_twice_is_settling_once(kept: Kept) -> None:
     assert await lines(kept.store) == (1, 0.005, 0.0)
 
 
-async def test_what_is_free_leaves_no_line(kept: Kept) -> None:
+async def test_what_is_free_leaves_no_line(kept: StoreUnderTest) -> None:
     charge = await kept.store.charge(ALICE, "speed", 0, 0.001)
     await kept.store.settle(charge, "billed")
     await added(kept.store, asked(price=0, budget=0.001))
     assert list(await kept.store.spent(ALICE)) == []
 
 
-async def test_the_ledger_is_told_by_day_and_model_newest_first(kept: Kept) -> None:
+async def test_the_ledger_is_told_by_day_and_model_newest_first(kept: StoreUnderTest) -> None:
     await kept.store.charge(ALICE, "speed", 0.005, None)
     kept.clock.pass_by(86400)
     await kept.store.charge(ALICE, "speed", 0.005, None)
@@ -641,7 +641,7 @@ async def test_the_ledger_is_told_by_day_and_model_newest_first(kept: Kept) -> N
     assert len(await kept.store.spent(ALICE, 1)) == 2
 
 
-async def test_a_question_past_the_budget_is_refused_and_leaves_nothing(kept: Kept) -> None:
+async def test_a_question_past_the_budget_is_refused_and_leaves_nothing(kept: StoreUnderTest) -> None:
     await added(kept.store, asked("One", budget=0.025))
     await added(kept.store, asked("Two", budget=0.025))
     with pytest.raises(errors.BudgetReached, match=r"\$0\.020 of today's \$0\.03"):
@@ -653,13 +653,13 @@ async def test_a_question_past_the_budget_is_refused_and_leaves_nothing(kept: Ke
     await kept.store.charge(ALICE, "speed", 0.005, 0.025)
 
 
-async def test_joining_passes_the_budget(kept: Kept) -> None:
+async def test_joining_passes_the_budget(kept: StoreUnderTest) -> None:
     row = await added(kept.store, asked(budget=0.01))
     joined, _ = await kept.store.add_or_join(asked(budget=0.01))
     assert joined.research_id == row.research_id
 
 
-async def test_a_takeover_past_the_budget_is_refused_and_changes_nothing(kept: Kept) -> None:
+async def test_a_takeover_past_the_budget_is_refused_and_changes_nothing(kept: StoreUnderTest) -> None:
     seen = await lapsed(kept)
     with pytest.raises(errors.BudgetReached):
         await kept.store.claim(seen, "two", 0.01, 0.015)
@@ -669,26 +669,26 @@ async def test_a_takeover_past_the_budget_is_refused_and_changes_nothing(kept: K
     assert await kept.store.claim(seen, "two", 0.01, 0.02) is not None
 
 
-async def test_the_budget_is_of_a_payer_whoever_calls(kept: Kept) -> None:
+async def test_the_budget_is_of_a_payer_whoever_calls(kept: StoreUnderTest) -> None:
     await kept.store.charge(ALICE, "base", 0.01, 0.015)
     with pytest.raises(errors.BudgetReached):
         await kept.store.charge(STRANGERS[0], "base", 0.01, 0.015)
     await kept.store.charge(STRANGERS[1], "base", 0.01, 0.015)
 
 
-async def test_the_budget_is_of_a_day(kept: Kept) -> None:
+async def test_the_budget_is_of_a_day(kept: StoreUnderTest) -> None:
     await kept.store.charge(ALICE, "base", 0.01, 0.01)
     kept.clock.pass_by(86400)
     await kept.store.charge(ALICE, "base", 0.01, 0.01)
 
 
-async def test_what_was_given_back_can_be_spent_again(kept: Kept) -> None:
+async def test_what_was_given_back_can_be_spent_again(kept: StoreUnderTest) -> None:
     row = await added(kept.store, asked(budget=0.01))
     await kept.store.finish(row.research_id, "one", failed("Refused."))
     await added(kept.store, asked(budget=0.01))
 
 
-async def test_a_budget_holds_when_everybody_asks_at_once(kept: Kept) -> None:
+async def test_a_budget_holds_when_everybody_asks_at_once(kept: StoreUnderTest) -> None:
     stores = [kept.store, kept.another(), kept.another()]
     refused = 0
 
@@ -709,7 +709,7 @@ async def test_a_budget_holds_when_everybody_asks_at_once(kept: Kept) -> None:
     assert await lines(kept.store) == (10, 0.1, 0.1)
 
 
-async def test_a_store_that_was_closed_opens_again(kept: Kept) -> None:
+async def test_a_store_that_was_closed_opens_again(kept: StoreUnderTest) -> None:
     row = await added(kept.store, asked())
     await kept.store.close()  # type: ignore[attr-defined]
     again = await kept.store.get(row.research_id, ALICE)

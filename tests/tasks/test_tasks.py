@@ -18,9 +18,9 @@ from starlette.types import ASGIApp
 from parallel_mcp.models import PRICES, Research
 from parallel_mcp.server import build
 from parallel_mcp.settings import Settings
-from tests.tasks import polling
-from tests.tasks.polling import Task, Tasks, call, cancel, get, over, started, until, update
-from tests.upstream import Received, Upstream, chunk
+from tests.support import polling
+from tests.support.polling import Task, Tasks, call, cancel, get, over, started, until, update
+from tests.support.upstream import Received, Upstream, chunk
 
 pytestmark = pytest.mark.anyio
 

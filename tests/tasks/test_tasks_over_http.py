@@ -13,8 +13,8 @@ from mcp.shared.exceptions import MCPError
 
 from parallel_mcp.http import application
 from parallel_mcp.settings import Settings
-from tests.tasks.polling import IDENTIFIER, Handle, Tasks, cancel, get, over, started, update
-from tests.upstream import Upstream, serving
+from tests.support.polling import IDENTIFIER, Handle, Tasks, cancel, get, over, started, update
+from tests.support.upstream import Upstream, serving
 
 pytestmark = pytest.mark.anyio
 

@@ -10,8 +10,8 @@ from mcp import Client
 from parallel_mcp.models import PRICES
 from parallel_mcp.server import build
 from parallel_mcp.settings import Settings
-from tests.tasks.polling import Tasks, get, over, started, until
-from tests.upstream import Upstream
+from tests.support.polling import Tasks, get, over, started, until
+from tests.support.upstream import Upstream
 
 pytestmark = pytest.mark.anyio
 

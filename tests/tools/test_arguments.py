@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from mcp.shared.exceptions import MCPError
 
-from tests.tools.conftest import Connect, refused, structured
-from tests.upstream import Upstream
+from tests.support.clients import Connect, refused, structured
+from tests.support.upstream import Upstream
 
 pytestmark = pytest.mark.anyio
 

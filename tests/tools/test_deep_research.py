@@ -10,8 +10,8 @@ from starlette.responses import JSONResponse, Response
 from parallel_mcp import http, sandbox
 from parallel_mcp.server import build
 from parallel_mcp.settings import Settings
-from tests.tools.conftest import Connect, Progress, beating, links_of, refused, settings_for, structured, text_of
-from tests.upstream import BASIS, Received, Upstream, completion, serving
+from tests.support.clients import Connect, Progress, beating, links_of, refused, settings_for, structured, text_of
+from tests.support.upstream import BASIS, Received, Upstream, completion, serving
 
 pytestmark = pytest.mark.anyio
 

@@ -7,8 +7,8 @@ import pytest
 from mcp import Client
 from mcp.shared.exceptions import MCPError
 
-from tests.tools.conftest import Connect
-from tests.upstream import Upstream
+from tests.support.clients import Connect
+from tests.support.upstream import Upstream
 
 pytestmark = pytest.mark.anyio
 

@@ -13,7 +13,7 @@ from parallel_mcp import errors
 from parallel_mcp.models import Answer, Basis, Citation, Question
 from parallel_mcp.research import INTERRUPTED, ResearchRun, Scope
 from parallel_mcp.tools.results import answer_result, research_result
-from tests.tools.conftest import links_of, text_of
+from tests.support.clients import links_of, text_of
 
 CITATIONS = tuple(
     Citation(number=number, url=f"https://example.com/{number}", title=f"Title {number}", excerpts=("word " * 200,) * 2)

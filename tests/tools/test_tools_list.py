@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.tools.conftest import Connect
+from tests.support.clients import Connect
 
 pytestmark = pytest.mark.anyio
 

@@ -9,8 +9,8 @@ from mcp import Client
 from starlette.responses import JSONResponse, Response
 
 from parallel_mcp import http
-from tests.tools.conftest import SOON, Connect, Progress, refused, settings_for, structured, text_of
-from tests.upstream import Received, Upstream, chunk, completion, events, serving
+from tests.support.clients import SOON, Connect, Progress, refused, settings_for, structured, text_of
+from tests.support.upstream import Received, Upstream, chunk, completion, events, serving
 
 pytestmark = pytest.mark.anyio
 

@@ -1,9 +1,0 @@
-from pathlib import Path
-
-from tests.faults.page import page
-
-PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
-
-
-def test_the_page_is_as_new_as_the_table() -> None:
-    assert PAGE.read_text("utf-8") == page(), "run: python -m tests.faults > docs/faults.md"

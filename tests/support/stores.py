@@ -1,0 +1,103 @@
+"""Every store, behind one fixture."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from parallel_mcp.models import Answer, Question
+from parallel_mcp.research import NewRun, Outcome, ResearchRun, Scope, Store, join_key
+
+NOON = 1_790_424_000.0
+"""Far from midnight, so that no test meets a new day by accident."""
+
+
+ALICE = Scope("alice", "payer", "https://api")
+
+
+class Clock:
+    """The store's own clock, which stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.moved = 0.0
+
+    def pass_by(self, seconds: float) -> None:
+        self.moved += seconds
+
+    def __call__(self) -> float:
+        return NOON + self.moved
+
+
+def redis_offset(clock: Clock) -> Callable[[], float]:
+    """What makes Redis's clock show the test's; it goes on by itself meanwhile, in milliseconds."""
+    began = time.time()
+    return lambda: clock() - began
+
+
+@dataclass
+class StoreUnderTest:
+    """A store under test, and as many more as it takes upon the same data."""
+
+    store: Store
+    clock: Clock
+    open_another: Callable[[], Store]
+    kind: str
+
+    def another(self) -> Store:
+        """Another store upon the same data, as another process has it."""
+        return self.open_another()
+
+
+def asked(
+    text: str = "Why?",
+    *,
+    scope: Scope = ALICE,
+    holder: str = "one",
+    price: float = 0.01,
+    budget: float | None = None,
+    reuse: float = 600,
+) -> NewRun:
+    """A question as it is handed to a store."""
+    question = Question(text=text, model="base", instructions="In short.", output_schema={"type": "object"})
+    return NewRun(
+        scope=scope,
+        key=join_key(scope, question),
+        question=question,
+        holder=holder,
+        price_usd=price,
+        budget_usd=budget,
+        reuse_seconds=reuse,
+    )
+
+
+def answer(content: str = "Because.") -> Answer:
+    return Answer(
+        content=content,
+        data={"why": [1, None, "ü\ud800"]},
+        citations=(),
+        basis=(),
+        model="base",
+        interaction_id="i-1",
+        cost_usd=0.01,
+        seconds=12.5,
+        reused=False,
+        warnings=(),
+    )
+
+
+def answered(content: str = "Because.", *, reusable: bool = True) -> Outcome:
+    return Outcome(answer=answer(content), reusable=reusable)
+
+
+def failed(error: str = "It broke.", *, may_be_billed: bool = False) -> Outcome:
+    return Outcome(error=error, may_be_billed=may_be_billed)
+
+
+async def added(store: Store, new: NewRun) -> ResearchRun:
+    """A row that is surely new."""
+    row, entry = await store.add_or_join(new)
+    assert entry == "added"
+    return row
+
+
+def content_of(row: ResearchRun | None) -> str | None:
+    return row.answer.content if row is not None and row.answer is not None else None
