@@ -89,8 +89,8 @@ class KeyMissing(NotReady):
 
     def __init__(self) -> None:
         super().__init__(
-            "No Parallel API key is set: set PARALLEL_API_KEY in this server's environment and restart it, "
-            "or start it with --sandbox to try it with answers from local documents only."
+            "No Parallel API key is set: run `parallel-mcp key set`, or set PARALLEL_API_KEY in this server's "
+            "environment, and restart it; or start it with --sandbox to try it with answers from local documents only."
         )
 
 

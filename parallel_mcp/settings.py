@@ -1,6 +1,8 @@
 """All settings, in one frozen object. `read` makes it from an environment that is handed in."""
 
 import difflib
+import os
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -209,36 +211,77 @@ def variable(name: str) -> str:
     return BARE.get(name, PREFIX + name.upper())
 
 
-def read(environ: Mapping[str, str], flags: Mapping[str, Any] | None = None) -> tuple[Settings, list[str]]:
+def key_file() -> Path:
+    """Where `parallel-mcp key set` keeps the key, for every command that finds none in its environment."""
+    return Path(platformdirs.user_config_dir("parallel-mcp", appauthor=False)) / "api_key"
+
+
+def keep_key(given: str) -> Path:
+    """Write the key to its file, which nobody else can read at any moment. Raises SettingsError."""
+    if not given.strip() or not _fits_a_header(given.strip()):
+        raise SettingsError("That is no key: it is empty or has characters that a key cannot have. Nothing was kept.")
+    path = key_file()
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(given.strip() + "\n")
+    except OSError as error:
+        raise SettingsError(f"The key cannot be kept in {path}: {error.strerror}.") from None
+    return path
+
+
+def read(
+    environ: Mapping[str, str], flags: Mapping[str, Any] | None = None, key: Path | None = None
+) -> tuple[Settings, list[str]]:
     """Settings from an environment and from flags, which win; and warnings for a person.
 
-    A secret may stand in a file that `<VARIABLE>_FILE` names.
+    A secret may stand in a file that `<VARIABLE>_FILE` names, and the API key, last of all, in the file `key`.
     Raises SettingsError, which names each wrong setting and shows no value.
     """
     values: dict[str, Any] = {}
+    warnings: list[str] = []
     for name in fields():
         # An empty variable means none, as compose files pass it on, and leaves the file its say.
         text = environ.get(variable(name), "").strip()
+        if name == "api_key" and text.startswith(_UNFILLED):
+            text = ""
         if not text and name in SECRETS:
             text = (_secret_file(environ, name) or "").strip()
+        if not text and name == "api_key" and key is not None and key.is_file():
+            text = _contents(key, f"The key file {key}").strip()
+            warnings += _too_open(key)
         if text:
             values[name] = text
     values |= {name: value for name, value in (flags or {}).items() if value is not None}
     try:
-        return Settings(**values), _unknown(environ)
+        return Settings(**values), warnings + _unknown(environ)
     except ValidationError as error:
         raise SettingsError(_told(error)) from None
 
 
+# How hosts write a variable in their configuration. One that they did not fill in arrives as it is, and is no key.
+_UNFILLED = ("$", "{")
+
+
 def _secret_file(environ: Mapping[str, str], name: str) -> str | None:
     path = environ.get(variable(name) + "_FILE")
-    if not path:
-        return None
+    return _contents(Path(path), f"{variable(name)}_FILE names a file that") if path else None
+
+
+def _contents(path: Path, what: str) -> str:
     try:
-        return Path(path).read_text("utf-8")
+        return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise SettingsError(f"{variable(name)}_FILE names a file that cannot be read: {reason}") from None
+        raise SettingsError(f"{what} cannot be read: {reason}") from None
+
+
+def _too_open(key: Path) -> list[str]:
+    """A warning about a key that other users of this machine can read; Windows has no such modes."""
+    if sys.platform == "win32" or not key.stat().st_mode & 0o077:
+        return []
+    return [f"other users of this machine can read {key}; make it yours alone: chmod 600 {key}"]
 
 
 def _unknown(environ: Mapping[str, str]) -> list[str]:

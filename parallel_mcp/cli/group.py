@@ -9,6 +9,8 @@ import click
 from parallel_mcp.cli.asking import answer, research
 from parallel_mcp.cli.doctor import doctor
 from parallel_mcp.cli.history import history
+from parallel_mcp.cli.install import install
+from parallel_mcp.cli.key import key
 from parallel_mcp.cli.options import NAME, setting_flags
 from parallel_mcp.cli.sandbox import sandbox
 from parallel_mcp.cli.serving import http, serve_stdio, stdio
@@ -31,5 +33,5 @@ def main(ctx: click.Context, /, **flags: Any) -> None:
         serve_stdio(flags)
 
 
-for command in (stdio, http, answer, research, history, sandbox, doctor):
+for command in (stdio, http, answer, research, history, sandbox, install, key, doctor):
     main.add_command(command)

@@ -66,7 +66,7 @@ def settings_of(flags: dict[str, Any]) -> Settings:
     merged = {name: value for name, value in above.items() if name in known and value is not None}
     merged |= {name: value for name, value in flags.items() if value is not None}
     try:
-        settings, warnings = configuration.read(os.environ, merged)
+        settings, warnings = configuration.read(os.environ, merged, configuration.key_file())
     except SettingsError as error:
         raise Failed(f"The settings are wrong. {error}") from None
     logs.set_up(settings.log_level)

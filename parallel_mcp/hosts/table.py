@@ -6,7 +6,8 @@ documentation or what its users report, the smaller figure where reports differ:
 model one more turn, one that is too long fails the call.
 """
 
-from typing import Literal, NamedTuple
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
 
 Format = Literal["json", "toml", "yaml"]
 
@@ -23,10 +24,33 @@ class Places(NamedTuple):
 
 
 class Timeout(NamedTuple):
-    """A host's own setting of how long a call may take: its keys inside the server's entry, and units a second."""
+    """A host's own setting of how long a call may take: its key inside the server's entry, and units a second."""
 
-    keys: tuple[str, ...]
+    key: str
     units: int
+
+
+class Entry(NamedTuple):
+    """How a host writes a server. Each member is a name in the entry unless it says otherwise; "" is what it lacks."""
+
+    stdio: Mapping[str, Any] = {}
+    """What stands in each entry of a program, as it is."""
+    command: str = "command"
+    args: str = "args"
+    """Where this is "", the command is one list."""
+    env: str = "env"
+    names: str = ""
+    """A list of variables that are handed on, or asked for, by name."""
+    variable: str = ""
+    """How a value names an environment variable, with {} for its name."""
+    inputs: bool = False
+    """Whether the host asks for secrets itself, as VS Code's `inputs` do."""
+    http: Mapping[str, Any] | None = {}
+    """What stands in each entry of a URL; None where the file takes no URL."""
+    url: str = "url"
+    headers: str = "headers"
+    bearer: str = ""
+    """The name of a variable that holds a bearer token."""
 
 
 class Host(NamedTuple):
@@ -44,6 +68,7 @@ class Host(NamedTuple):
     format: Format
     servers: tuple[str, ...]
     """Keys that lead to its servers, inside its configuration."""
+    entry: Entry = Entry()
     timeout: Timeout | None = None
     command: str | None = None
     """Its own program that adds servers."""
@@ -66,6 +91,8 @@ def _code_user(rest: str) -> Places:
     )
 
 
+DESCRIPTION = "Web answers and deep research with citations, from Parallel"
+
 HOSTS = (
     Host(
         id="claude-desktop",
@@ -83,6 +110,7 @@ HOSTS = (
         ),
         format="json",
         servers=("mcpServers",),
+        entry=Entry(http=None),
         page="https://modelcontextprotocol.io/docs/develop/connect-local-servers",
     ),
     Host(
@@ -90,10 +118,11 @@ HOSTS = (
         name="Claude Code",
         clients=("claude-code",),  # measured, 2.1.332
         call_limit=300,  # idle limit over HTTP; over stdio it is half an hour, and progress resets both
-        places=_everywhere("~/.claude.json"),
+        places=_everywhere("$CLAUDE_CONFIG_DIR/.claude.json"),
         format="json",
         servers=("mcpServers",),
-        timeout=Timeout(("timeout",), 1000),
+        entry=Entry(stdio={"type": "stdio"}, variable="${{{}:-}}", http={"type": "http"}),
+        timeout=Timeout("timeout", 1000),
         command="claude",
         page="https://code.claude.com/docs/en/mcp",
     ),
@@ -105,6 +134,7 @@ HOSTS = (
         places=_everywhere("~/.cursor/mcp.json"),
         format="json",
         servers=("mcpServers",),
+        entry=Entry(variable="${{env:{}}}"),
         link="https://cursor.com/en/install-mcp?name={name}&config={base64}",
         page="https://cursor.com/docs/context/mcp",
     ),
@@ -116,6 +146,7 @@ HOSTS = (
         places=_code_user("mcp.json"),
         format="json",
         servers=("servers",),
+        entry=Entry(stdio={"type": "stdio"}, inputs=True, http={"type": "http"}),
         command="code",
         link="https://vscode.dev/redirect/mcp/install?name={name}&config={quoted}",
         page="https://code.visualstudio.com/docs/copilot/customization/mcp-servers",
@@ -128,6 +159,7 @@ HOSTS = (
         places=_everywhere("~/.codeium/windsurf/mcp_config.json"),
         format="json",
         servers=("mcpServers",),
+        entry=Entry(variable="${{env:{}}}", url="serverUrl"),
         page="https://docs.windsurf.com/windsurf/cascade/mcp",
     ),
     Host(
@@ -138,7 +170,8 @@ HOSTS = (
         places=_everywhere("$CODEX_HOME/config.toml"),
         format="toml",
         servers=("mcp_servers",),
-        timeout=Timeout(("tool_timeout_sec",), 1),
+        entry=Entry(names="env_vars", headers="http_headers", bearer="bearer_token_env_var"),
+        timeout=Timeout("tool_timeout_sec", 1),
         command="codex",
         page="https://developers.openai.com/codex/mcp",
     ),
@@ -150,7 +183,8 @@ HOSTS = (
         places=_everywhere("~/.gemini/settings.json"),
         format="json",
         servers=("mcpServers",),
-        timeout=Timeout(("timeout",), 1000),
+        entry=Entry(variable="${}", url="httpUrl"),
+        timeout=Timeout("timeout", 1000),
         command="gemini",
         page="https://geminicli.com/docs/tools/mcp-server/",
     ),
@@ -162,7 +196,8 @@ HOSTS = (
         places=_everywhere("~/.qwen/settings.json"),
         format="json",
         servers=("mcpServers",),
-        timeout=Timeout(("timeout",), 1000),
+        entry=Entry(variable="${}", url="httpUrl"),
+        timeout=Timeout("timeout", 1000),
         command="qwen",
         page="https://qwenlm.github.io/qwen-code-docs/en/users/features/mcp/",
     ),
@@ -173,11 +208,12 @@ HOSTS = (
         call_limit=60,
         places=Places(
             ("~/.config/zed/settings.json",),
-            ("$XDG_CONFIG_HOME/zed/settings.json",),
+            ("~/.var/app/dev.zed.Zed/config/zed/settings.json", "$XDG_CONFIG_HOME/zed/settings.json"),
             ("%APPDATA%/Zed/settings.json",),
         ),
         format="json",
         servers=("context_servers",),
+        entry=Entry(stdio={"source": "custom"}, http={"source": "custom"}),
         page="https://zed.dev/docs/ai/mcp",
     ),
     Host(
@@ -192,7 +228,15 @@ HOSTS = (
         ),
         format="yaml",
         servers=("extensions",),
-        timeout=Timeout(("timeout",), 1),
+        entry=Entry(
+            stdio={"name": "parallel", "description": DESCRIPTION, "type": "stdio", "enabled": True},
+            command="cmd",
+            env="envs",
+            names="env_keys",
+            http={"name": "parallel", "description": DESCRIPTION, "type": "streamable_http", "enabled": True},
+            url="uri",
+        ),
+        timeout=Timeout("timeout", 1),
         page="https://block.github.io/goose/docs/getting-started/using-extensions",
     ),
     Host(
@@ -203,7 +247,14 @@ HOSTS = (
         places=_everywhere("$XDG_CONFIG_HOME/opencode/opencode.jsonc", "$XDG_CONFIG_HOME/opencode/opencode.json"),
         format="json",
         servers=("mcp",),
-        timeout=Timeout(("timeout",), 1000),
+        entry=Entry(
+            stdio={"type": "local", "enabled": True},
+            args="",
+            env="environment",
+            variable="{{env:{}}}",
+            http={"type": "remote", "enabled": True},
+        ),
+        timeout=Timeout("timeout", 1000),
         page="https://opencode.ai/docs/mcp-servers/",
     ),
     Host(
@@ -225,19 +276,33 @@ HOSTS = (
         places=_everywhere("~/.kiro/settings/mcp.json"),
         format="json",
         servers=("mcpServers",),
-        timeout=Timeout(("timeout",), 1000),
+        entry=Entry(variable="${{{}}}"),
+        timeout=Timeout("timeout", 1000),
         link="https://kiro.dev/launch/mcp/add?name={name}&config={quoted}",
         page="https://kiro.dev/docs/mcp/configuration/",
     ),
     Host(
         id="cline",
         name="Cline",
-        clients=("cline", "@cline/core"),  # the second read in its command line, 3.0.65
+        clients=("cline",),
         call_limit=60,
         places=_code_user("globalStorage/saoudrizwan.claude-dev/settings/cline_mcp_settings.json"),
         format="json",
         servers=("mcpServers",),
-        timeout=Timeout(("timeout",), 1),
+        entry=Entry(stdio={"type": "stdio"}, http={"type": "streamableHttp"}),
+        timeout=Timeout("timeout", 1),
+        page="https://docs.cline.bot/mcp/configuring-mcp-servers",
+    ),
+    Host(
+        id="cline-cli",
+        name="Cline CLI",
+        clients=("@cline/core",),  # read in 3.0.65
+        call_limit=60,
+        places=_everywhere("$CLINE_DIR/data/settings/cline_mcp_settings.json"),
+        format="json",
+        servers=("mcpServers",),
+        entry=Entry(stdio={"type": "stdio"}, http={"type": "streamableHttp"}),
+        timeout=Timeout("timeout", 1),
         page="https://docs.cline.bot/mcp/configuring-mcp-servers",
     ),
     Host(
@@ -248,7 +313,8 @@ HOSTS = (
         places=_everywhere("$COPILOT_HOME/mcp-config.json"),
         format="json",
         servers=("mcpServers",),
-        timeout=Timeout(("timeout",), 1000),
+        entry=Entry(stdio={"type": "local", "tools": ["*"]}, variable="${{{}}}", http={"type": "http", "tools": ["*"]}),
+        timeout=Timeout("timeout", 1000),
         command="copilot",
         page="https://docs.github.com/en/copilot/how-tos/copilot-cli/customize-copilot/add-mcp-servers",
     ),

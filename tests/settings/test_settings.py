@@ -1,5 +1,6 @@
 """Settings: from an environment that is handed in, from flags and from files."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,35 @@ def test_a_secret_may_stand_in_a_file(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read_is_named_by_its_variable(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="PARALLEL_API_KEY_FILE"):
         read({"PARALLEL_API_KEY_FILE": str(tmp_path / "none")})
+
+
+def test_a_key_that_was_kept_is_used_where_the_environment_names_none(tmp_path: Path) -> None:
+    kept = tmp_path / "api_key"
+    kept.write_text("kept-key\n")
+    kept.chmod(0o600)
+    for environ, used in (
+        ({}, "kept-key"),
+        ({"PARALLEL_API_KEY": ""}, "kept-key"),
+        ({"PARALLEL_API_KEY": "own"}, "own"),
+    ):
+        settings, warnings = read(environ, {}, kept)
+        assert settings.api_key is not None and settings.api_key.get_secret_value() == used
+        assert not warnings
+    assert read({}, {}, tmp_path / "none")[0].api_key is None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+def test_a_kept_key_that_others_can_read_is_warned_about(tmp_path: Path) -> None:
+    kept = tmp_path / "api_key"
+    kept.write_text("kept-key\n")
+    kept.chmod(0o644)
+    _, (warning,) = read({}, {}, kept)
+    assert f"chmod 600 {kept}" in warning and "kept-key" not in warning
+
+
+@pytest.mark.parametrize("left", ["$PARALLEL_API_KEY", "${PARALLEL_API_KEY}", "${user_config.api_key}", "{env:X}"])
+def test_a_variable_that_a_host_did_not_fill_in_is_no_key(left: str) -> None:
+    assert read({"PARALLEL_API_KEY": left})[0].api_key is None
 
 
 def test_an_unknown_name_is_warned_about_with_the_nearest_known_one() -> None:

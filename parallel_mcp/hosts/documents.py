@@ -1,0 +1,262 @@
+"""Changing one member of a configuration file and leaving every other byte of it alone.
+
+JSON is read with comments and trailing commas, as most hosts do; its text is changed at the one place, because no
+library writes it back as it was. TOML and YAML go through libraries that do. A change is read back before it counts.
+"""
+
+import io
+import json
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import json5
+import tomlkit
+from json5.loader import ModelLoader
+from json5.model import JSONArray, JSONObject
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from parallel_mcp.hosts.table import Format
+
+ABSENT: Final = object()
+"""The value of a member that is not there, or is to go."""
+
+Keys = tuple[str | int, ...]
+"""The way to a member: names in objects, positions in lists. The position behind a list's last item adds one."""
+
+
+class DocumentError(ValueError):
+    """A file that cannot be read as what it should be, or changed without touching the rest."""
+
+
+def read(text: str, kind: Format) -> dict[str, Any]:
+    """The whole document as plain data; an empty file is an empty one."""
+    if not text.lstrip("\ufeff").strip():
+        return {}
+    try:
+        found = _READ[kind](text.lstrip("\ufeff"))
+    except (ValueError, YAMLError) as error:
+        raise DocumentError(f"it is not valid {kind.upper()}: {str(error).splitlines()[0]}") from None
+    if not isinstance(found, dict):
+        raise DocumentError(f"its {kind.upper()} is not an object")
+    return found
+
+
+def value(document: Any, keys: Keys) -> Any:
+    """What stands under these keys, or ABSENT."""
+    found = document
+    for key in keys:
+        try:
+            found = found[key]
+        except (KeyError, IndexError, TypeError):
+            return ABSENT
+    return found
+
+
+def change(text: str, kind: Format, keys: Keys, wanted: Any) -> str:
+    """The text with `wanted` under these keys, or without them where it is ABSENT."""
+    before = read(text, kind)
+    if value(before, keys) == wanted:
+        return text
+    expected = _changed(before, keys, wanted)
+    mark = "\ufeff" if text.startswith("\ufeff") else ""
+    newline = "\r\n" if "\r\n" in text else "\n"
+    changed = _CHANGE[kind](text.removeprefix(mark).replace("\r\n", "\n"), keys, wanted)
+    if read(changed, kind) != expected:
+        raise DocumentError("it could not be changed without touching the rest")
+    return mark + changed.replace("\n", newline)
+
+
+def _changed(document: Any, keys: Keys, wanted: Any) -> Any:
+    """A copy of plain data with the change made."""
+    head, *rest = keys
+    if not isinstance(document, list if isinstance(head, int) else Mapping):
+        raise DocumentError("something else stands where the servers belong")
+    members: dict[Any, Any] = dict(enumerate(document)) if isinstance(head, int) else dict(document)
+    if rest:
+        members[head] = _changed(members.get(head, {}), tuple(rest), wanted)
+    elif wanted is ABSENT:
+        members.pop(head, None)
+    else:
+        members[head] = wanted
+    return [*members.values()] if isinstance(head, int) else members
+
+
+# JSON
+
+
+def _plain_spaces(text: str) -> str:
+    """Without the two line separators that JSON allows in strings and the reader does not; positions stay."""
+    return text.translate({0x2028: " ", 0x2029: " "})
+
+
+def _json(text: str, keys: Keys, wanted: Any) -> str:
+    if not text.strip():
+        return json.dumps(_changed({}, keys, wanted), indent=2, ensure_ascii=False) + "\n"
+    place = json5.loads(_plain_spaces(text), loader=ModelLoader()).value
+    depth = 0
+    for key in keys[:-1]:
+        index = _index(place, key)
+        if index is None or not isinstance(place.values[index], _Holder):
+            break
+        place, depth = place.values[index], depth + 1
+    if wanted is ABSENT:
+        return _without(text, place, keys[-1]) if depth == len(keys) - 1 else text
+    key, *inside = keys[depth:]
+    return _with(text, place, key, _changed({}, tuple(inside), wanted) if inside else wanted)
+
+
+_Holder = JSONObject | JSONArray
+
+
+def _index(place: _Holder, key: str | int) -> int | None:
+    """Where a member stands. Of two with one name the last is the one that counts."""
+    if isinstance(place, JSONArray):
+        return key if isinstance(key, int) and key < len(place.values) else None
+    names = [getattr(name, "characters", None) or getattr(name, "name", None) for name in place.keys]
+    return len(names) - 1 - names[::-1].index(key) if key in names else None
+
+
+def _span(node: Any) -> tuple[int, int]:
+    return node._tok.index, (node._end_tok or node._tok).end
+
+
+def _member_spans(place: _Holder) -> list[tuple[int, int]]:
+    """From the name, or in a list the value, to the end of the value."""
+    starts = place.keys if isinstance(place, JSONObject) else place.values
+    return [(_span(start)[0], _span(end)[1]) for start, end in zip(starts, place.values, strict=True)]
+
+
+def _with(text: str, place: _Holder, key: str | int, wanted: Any) -> str:
+    start, end = _span(place)
+    members, unit = _member_spans(place), _unit(text)
+    index = _index(place, key)
+    if index is not None:
+        at, to = _span(place.values[index])
+        return text[:at] + _dumped(wanted, _margin(text, members[index][0]), unit) + text[to:]
+    outer = _margin(text, start)
+    inner = _margin(text, members[0][0]) if members else outer + unit
+    name = f"{json.dumps(key)}: " if isinstance(key, str) else ""
+    member = f"\n{inner}{name}{_dumped(wanted, inner, unit)}"
+    if not members:
+        # What stands between the braces, comments for the most part, stays in front.
+        between = text[start + 1 : end - 1].rstrip()
+        return text[: start + 1] + between + member + f"\n{outer}" + text[end - 1 :]
+    comma = place.trailing_comma
+    at = _span(comma)[1] if comma else members[-1][1]
+    # A comment on the rest of the line belongs to the member before it.
+    comment = _LINE_COMMENT.match(text, at, end)
+    rest = comment.end() if comment else at
+    tail = text[rest:]
+    if comma:
+        member += ","
+    elif rest > at:
+        text = text[:at] + "," + text[at:]
+        rest += 1
+    else:
+        member = "," + member
+    if "\n" not in text[start:end]:
+        tail = f"\n{outer}" + tail.lstrip(" ")
+    return text[:rest] + member + tail
+
+
+_LINE_COMMENT = re.compile(r"(?:[ \t]*/\*[^\n]*?\*/)*[ \t]*(?://[^\n]*)?(?=\n)")
+_COMMA = re.compile(r"//[^\n]*|/\*.*?\*/|(,)", re.DOTALL)
+
+
+def _comma(text: str, start: int, end: int) -> int:
+    """Where the comma between two members stands, which is not one inside a comment."""
+    return next(found.start() for found in _COMMA.finditer(text, start, end) if found[1])
+
+
+def _without(text: str, place: _Holder, key: str | int) -> str:
+    index = _index(place, key)
+    if index is None:
+        return text
+    members = _member_spans(place)
+    start, end = members[index]
+    if index + 1 < len(members):
+        end = _comma(text, end, members[index + 1][0]) + 1
+    elif place.trailing_comma:
+        end = _span(place.trailing_comma)[1]
+    elif index:
+        # The comma in front goes, and a comment behind it stays.
+        comma = _comma(text, members[index - 1][1], start)
+        text = text[:comma] + text[comma + 1 :]
+        start, end = start - 1, end - 1
+    before, after = text[:start], text[end:]
+    if not before[before.rfind("\n") + 1 :].strip() and not after.partition("\n")[0].strip():
+        return before[: before.rfind("\n") + 1].removesuffix("\n") + after[after.find("\n") :]
+    return before + after.lstrip(" ")
+
+
+def _margin(text: str, at: int) -> str:
+    """The white space at the start of this line."""
+    line = text[text.rfind("\n", 0, at) + 1 : at]
+    return line[: len(line) - len(line.lstrip())]
+
+
+def _unit(text: str) -> str:
+    """One step of indentation, as the first indented line shows it."""
+    for line in text.splitlines():
+        margin = line[: len(line) - len(line.lstrip())]
+        if margin and line.strip():
+            return margin
+    return "  "
+
+
+def _dumped(wanted: Any, margin: str, unit: str) -> str:
+    return json.dumps(wanted, indent=unit, ensure_ascii=False).replace("\n", "\n" + margin)
+
+
+# TOML and YAML
+
+
+def _toml(text: str, keys: Keys, wanted: Any) -> str:
+    document = tomlkit.parse(text)
+    _put(document, keys, wanted, lambda: tomlkit.table(is_super_table=True))
+    return tomlkit.dumps(document)
+
+
+# Steps of mappings, steps of lists, and where in these the dash stands.
+_YAML_LAYOUTS = ((2, 2, 0), (2, 4, 2), (4, 2, 0), (4, 4, 0), (4, 4, 2), (4, 6, 4))
+
+
+def _yaml(text: str, keys: Keys, wanted: Any) -> str:
+    layout = next((layout for layout in _YAML_LAYOUTS if _dumped_yaml(text, layout) == text), _YAML_LAYOUTS[0])
+    return _dumped_yaml(text, layout, lambda document: _put(document, keys, wanted, dict))
+
+
+def _dumped_yaml(text: str, layout: tuple[int, int, int], put: Callable[[Any], None] = lambda _: None) -> str:
+    writer = YAML()
+    writer.preserve_quotes, writer.width = True, 4096
+    writer.indent(*layout)
+    document = writer.load(text) or {}
+    put(document)
+    out = io.StringIO()
+    writer.dump(document, out)
+    return out.getvalue()
+
+
+def _put(document: Any, keys: Keys, wanted: Any, new: Callable[[], Any]) -> None:
+    place = document
+    for key in keys[:-1]:
+        if key not in place:
+            if wanted is ABSENT:
+                return
+            place[key] = new()
+        place = place[key]
+    if wanted is ABSENT:
+        place.pop(keys[-1], None)
+    else:
+        place[keys[-1]] = wanted
+
+
+_READ: Mapping[Format, Callable[[str], Any]] = {
+    "json": lambda text: json5.loads(_plain_spaces(text)),
+    "toml": tomllib.loads,
+    "yaml": lambda text: YAML(typ="safe", pure=True).load(text),
+}
+_CHANGE: Mapping[Format, Callable[[str, Keys, Any], str]] = {"json": _json, "toml": _toml, "yaml": _yaml}

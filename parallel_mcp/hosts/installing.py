@@ -1,0 +1,244 @@
+"""Telling a host about this server, and taking it out again."""
+
+import difflib
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from parallel_mcp.hosts import documents
+from parallel_mcp.hosts.documents import ABSENT, DocumentError
+from parallel_mcp.hosts.entries import KEY, NAME, NotTaken, Wish, changes, forwards
+from parallel_mcp.hosts.places import Machine, NoLastingProgram, configuration, program
+from parallel_mcp.hosts.table import Host
+
+COMMAND_SECONDS = 60
+
+
+class InstallError(Exception):
+    """A host could not be told; the text says what to do."""
+
+
+def wish(
+    machine: Machine,
+    key: str | None,
+    key_file: Path,
+    *,
+    url: str | None,
+    token_variable: str | None,
+    write_key: bool,
+    sandboxed: bool,
+) -> Wish:
+    """What hosts are to be told. `key` is the one that this process found, in its environment or in `key_file`."""
+    if url:
+        token = machine.environ.get(token_variable or "") if write_key else None
+        if write_key and not token:
+            raise InstallError("Name the variable that holds the token with --token-variable, and set it.")
+        return Wish([], url, token, token_variable)
+    if token_variable:
+        raise InstallError("--token-variable goes with --http.")
+    try:
+        command = program(machine)
+    except NoLastingProgram as error:
+        raise InstallError(str(error)) from None
+    if sandboxed:
+        return Wish([*command, "--sandbox"], variable=None)
+    if write_key and key is None:
+        raise InstallError(f"There is no key to write: set {KEY}, or keep one with `parallel-mcp key set`.")
+    # A key that is kept is found by the server itself, so the host need not know of it.
+    return Wish(
+        command, secret=key if write_key else None, variable=KEY if write_key or not key_file.exists() else None
+    )
+
+
+def install(host: Host, machine: Machine, wanted: Wish | None, *, dry_run: bool) -> str:
+    """Tell one host, or show what would be done; what to tell the person."""
+    try:
+        planned = plan(host, machine, wanted)
+    except NotTaken as error:
+        raise InstallError(str(error)) from None
+    if not planned.needed:
+        return f"{host.name}: nothing to do in {planned.path}"
+    if dry_run:
+        return f"{host.name}:\n{planned.shown()}"
+    done = carry_out(planned, machine)
+    return "\n  ".join([f"{host.name}:", *done, *_next(host, wanted)])
+
+
+def _next(host: Host, wanted: Wish | None) -> list[str]:
+    """What the person has to do now."""
+    steps = [f"restart {host.name}"]
+    if wanted is None or wanted.secret or not wanted.variable:
+        return steps
+    if host.entry.inputs:
+        return [*steps, "it will ask for the key" if not wanted.url else "it will ask for the token"]
+    if forwards(host):
+        return [f"have {wanted.variable} set where {host.name} starts, or run `parallel-mcp key set`", *steps]
+    return ["run `parallel-mcp key set`", *steps]
+
+
+class Plan(NamedTuple):
+    """What is to be done for one host."""
+
+    host: Host
+    path: Path
+    before: str
+    after: str
+    wanted: list[tuple[documents.Keys, Any]]
+    command: list[str]
+    """The host's own command that does it first; empty where it has none."""
+    secret: str | None = None
+
+    @property
+    def needed(self) -> bool:
+        """Whether anything is to be done."""
+        return self.before != self.after
+
+    def shown(self) -> str:
+        """The command and the change of the file, as a diff without the secret."""
+        name = str(self.path)
+        lines = difflib.unified_diff(self.before.splitlines(True), self.after.splitlines(True), name, name)
+        diff = "".join(line if line.endswith("\n") else line + "\n" for line in lines)
+        text = (f"runs {shlex.join(self.command)}\n" if self.command else "") + diff
+        return text.replace(self.secret, "<your key>") if self.secret else text
+
+
+def plan(host: Host, machine: Machine, wish: Wish | None) -> Plan:
+    """What it takes to have the host start, or without a wish no longer start, this server. Changes nothing."""
+    path = configuration(host, machine)
+    before = after = _text(path)
+    try:
+        document = documents.read(before, host.format)
+        wanted = changes(host, wish, document)
+        for keys, value in wanted:
+            after = documents.change(after, host.format, keys, value)
+    except DocumentError as error:
+        raise InstallError(f"{path}: {error}. Nothing was changed; correct the file and try again.") from None
+    there = documents.value(document, wanted[0][0]) is not ABSENT
+    command: list[str] = []
+    # An entry that is there already is only brought up to date, which no host has a command for.
+    if host.command and there == (wish is None) and (found := machine.which(host.command)):
+        arguments = _COMMANDS[host.command](wish)
+        command = [found, *arguments] if arguments else []
+    return Plan(host, path, before, after, wanted, command, wish.secret if wish else None)
+
+
+def carry_out(planned: Plan, machine: Machine) -> list[str]:
+    """Do it; what was done, a line each. The host's own command comes first, and the file gets what it left out."""
+    if not planned.needed:
+        return []
+    done: list[str] = []
+    if planned.path.exists():
+        done.append(f"kept the old file as {_back_up(planned.path)}")
+    if planned.command:
+        done.append(_run(planned, machine))
+    text = after = _text(planned.path)
+    for keys, value in planned.wanted:
+        after = documents.change(after, planned.host.format, keys, value)
+    if after != text:
+        _write(planned.path, after)
+        done.append(f"wrote {planned.path}")
+    return done
+
+
+def _run(planned: Plan, machine: Machine) -> str:
+    told = shlex.join(planned.command)
+    try:
+        ended = subprocess.run(  # noqa: S603 - a program of the host's, found on PATH, with arguments of ours
+            planned.command,
+            input=json.dumps(planned.wanted[0][1]) if planned.command[-1] == "-" else "",
+            env=dict(machine.environ),
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return f"could not run {told}"
+    return f"ran {told}" if ended.returncode == 0 else f"{told} failed"
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return file.read()
+    except FileNotFoundError:
+        return ""
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise InstallError(f"{path} cannot be read: {reason}. Nothing was changed.") from None
+
+
+def _back_up(path: Path) -> Path:
+    copy = path.with_name(f"{path.name}.{datetime.now():%Y%m%d-%H%M%S-%f}.bak")
+    shutil.copy2(path, copy)
+    return copy
+
+
+def _write(path: Path, text: str) -> None:
+    """Whole or not at all, through a link where the file is one, with the mode that it had."""
+    target = path.resolve()
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=".parallel-mcp-")
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+        if target.exists():
+            shutil.copymode(target, name)
+        Path(name).replace(target)
+    except OSError as error:
+        raise InstallError(f"{path} cannot be written: {error.strerror}.") from None
+
+
+# The hosts' own commands. None takes a secret as an argument: others could read it in the list of processes.
+
+
+def _claude(wish: Wish | None) -> list[str]:
+    """Reads the entry itself from stdin."""
+    return ["mcp", "add-json", "--scope", "user", NAME, "-"] if wish else ["mcp", "remove", "--scope", "user", NAME]
+
+
+def _codex(wish: Wish | None) -> list[str]:
+    if wish is None:
+        return ["mcp", "remove", NAME]
+    return ["mcp", "add", NAME, *(["--url", wish.url] if wish.url else ["--", *wish.command])]
+
+
+def _gemini(wish: Wish | None) -> list[str]:
+    if wish is None:
+        return ["mcp", "remove", "--scope", "user", NAME]
+    if wish.url:
+        return ["mcp", "add", "--scope", "user", "--transport", "http", NAME, wish.url]
+    command, *args = wish.command
+    return ["mcp", "add", "--scope", "user", NAME, command, *(["--", *args] if args else [])]
+
+
+def _copilot(wish: Wish | None) -> list[str]:
+    if wish is None:
+        return ["mcp", "remove", NAME]
+    return ["mcp", "add", *(["--transport", "http", NAME, wish.url] if wish.url else [NAME, "--", *wish.command])]
+
+
+def _code(wish: Wish | None) -> list[str]:
+    """VS Code's command adds, and cannot remove."""
+    if wish is None:
+        return []
+    if wish.url:
+        return ["--add-mcp", json.dumps({"name": NAME, "type": "http", "url": wish.url})]
+    return ["--add-mcp", json.dumps({"name": NAME, "command": wish.command[0], "args": wish.command[1:]})]
+
+
+_COMMANDS: Mapping[str, Callable[[Wish | None], list[str]]] = {
+    "claude": _claude,
+    "codex": _codex,
+    "gemini": _gemini,
+    "qwen": _gemini,
+    "copilot": _copilot,
+    "code": _code,
+}
