@@ -377,7 +377,8 @@ SPELLINGS = {
 async def test_the_key_is_in_no_error_and_in_no_log(
     status: int, spelling: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    body = SPELLINGS[spelling](KEY)
+    spelled: Any = SPELLINGS[spelling]
+    body = spelled(KEY)
     body = body.encode() if isinstance(body, str) else body
 
     async def answer(peer: Peer) -> None:
@@ -461,7 +462,12 @@ async def test_pacing_is_told_and_then_refused_by_name(upstream: Upstream) -> No
             await ask(max_wait=10)
         assert not caught.value.may_be_billed
         with anyio.CancelScope() as scope:
-            await ask(on_progress=lambda words: (ask.on_progress.append(words), scope.cancel()))
+
+            def cancel(words: str) -> None:
+                ask.on_progress.append(words)
+                scope.cancel()
+
+            await ask(on_progress=cancel)
     assert len(upstream.received) == 2
     assert "2 requests a minute are used up" in ask.on_progress[-1]
 

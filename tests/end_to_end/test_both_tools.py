@@ -5,6 +5,7 @@ from mcp import Client
 
 from parallel_mcp.server import build
 from parallel_mcp.settings import Settings
+from tests.support.clients import text_of
 from tests.support.upstream import Upstream
 
 pytestmark = pytest.mark.anyio
@@ -19,4 +20,4 @@ async def test_a_web_answer_carries_the_sources_that_the_model_names(upstream: U
     assert result.structured_content is not None
     assert result.structured_content["content"] == "An answer to: Why?"
     assert [source["url"] for source in result.structured_content["citations"]] == ["https://example.com/a"]
-    assert "[1] https://example.com/a" in result.content[0].text
+    assert "[1] https://example.com/a" in text_of(result)

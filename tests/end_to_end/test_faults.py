@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import groupby, product
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import anyio
 import pytest
@@ -21,6 +21,7 @@ from parallel_mcp.chat import CUT_SHORT, GARBLED
 from parallel_mcp.http import application
 from parallel_mcp.settings import Settings
 from parallel_mcp.text import clean
+from tests.support.clients import text_of
 from tests.support.faults import FAULTS, SHORT, WORDS, Fault, Place
 from tests.support.faulty_places import places
 from tests.support.upstream import RawUpstream, serving
@@ -57,10 +58,8 @@ class Cell:
 
 
 def all_cells() -> Iterator[Cell]:
-    for fault, *ways in product(
-        FAULTS, ("web_answer", "deep_research"), ("stdio", "http"), ("auto", "legacy"), (True, False)
-    ):
-        yield Cell(fault, *ways)
+    for ways in product(FAULTS, get_args(Tool), get_args(Transport), get_args(Era), (True, False)):
+        yield Cell(*ways)
 
 
 def pairwise_cells() -> Iterator[Cell]:
@@ -109,7 +108,7 @@ async def _client(cell: Cell, url: str) -> AsyncIterator[Client]:
 
 def wrong_with(cell: Cell, result: Any) -> str | None:
     """What a result has that the table does not say."""
-    text = result.content[0].text
+    text = text_of(result)
     if text != clean(text):
         return "control characters in its text"
     outcome = cell.fault.outcome(cell.stream)
@@ -156,7 +155,7 @@ async def _run(cells: Iterable[Cell], urls: Mapping[Place, str], upstream: RawUp
         if cells[0].fault.place == "answering":
             alive = await client.call_tool("web_answer", {"question": "Still there?"})
             if alive.is_error or alive.structured_content["content"] != WORDS:
-                found.append(f"the server answers no more: {alive.content[0].text[:200]}")
+                found.append(f"the server answers no more: {text_of(alive)[:200]}")
     await upstream.until(lambda upstream: upstream.open == 0)
     return found
 

@@ -15,6 +15,7 @@ from mcp import Client
 
 from parallel_mcp.http import application
 from parallel_mcp.settings import Settings, SettingsError
+from tests.support.clients import text_of
 from tests.support.upstream import Upstream, serving
 
 pytestmark = pytest.mark.anyio
@@ -35,7 +36,7 @@ async def test_both_tools_answer_in_both_eras(upstream: Upstream, mode: str, too
     async with served(upstream) as url, Client(f"{url}/mcp", mode=mode) as client:
         result = await client.call_tool(tool, {"question": "Why?"})
     assert not result.is_error
-    assert "An answer to: Why?" in result.content[0].text
+    assert "An answer to: Why?" in text_of(result)
 
 
 @pytest.mark.parametrize("mode", ERAS)
@@ -131,7 +132,7 @@ async def test_with_bring_your_own_key_only_the_callers_key_is_spent(upstream: U
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_a_signal_ends_the_service_with_0(upstream: Upstream, number: int) -> None:
+async def test_a_signal_ends_the_service_with_0(upstream: Upstream, number: signal.Signals) -> None:
     command = [sys.executable, "-W", "error", "-m", "parallel_mcp", "http", "--port", "0", "--store", "memory:"]
     command += ["--shutdown-seconds", "1"]
     upstream.hold()

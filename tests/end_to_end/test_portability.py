@@ -160,9 +160,10 @@ def test_no_path_is_put_together_with_slashes_or_taken_from_a_posix_folder() -> 
     found = []
     for path in sorted(PACKAGE.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            text = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
-            if text.startswith(("/tmp", "/var", "/home", "/etc", "/usr", "~/")):
-                found.append(f"{path.name}:{node.lineno}: {text}")
+            if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
+                continue
+            if node.value.startswith(("/tmp", "/var", "/home", "/etc", "/usr", "~/")):
+                found.append(f"{path.name}:{node.lineno}: {node.value}")
     assert found == []
 
 

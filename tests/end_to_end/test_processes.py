@@ -68,7 +68,7 @@ async def http_server(upstream: Upstream, store: Path | str, **more: str) -> Asy
                 process.kill()
 
 
-async def _ended(process: Process, number: int) -> None:
+async def _ended(process: Process, number: signal.Signals) -> None:
     """Have it end by a signal: soon, and with 0."""
     process.send_signal(number)
     with anyio.fail_after(QUIET_SECONDS):
@@ -99,7 +99,9 @@ async def _taken_over_at_once(upstream: Upstream, store: Path) -> None:
 
 
 @SIGNALS
-async def test_a_signal_on_stdio_gives_the_lease_back(upstream: Upstream, tmp_path: Path, number: int) -> None:
+async def test_a_signal_on_stdio_gives_the_lease_back(
+    upstream: Upstream, tmp_path: Path, number: signal.Signals
+) -> None:
     gate, store = upstream.hold(), tmp_path / "research.sqlite3"
     async with stdio_server(upstream, store) as pipe:
         await pipe.send("tools/call", {"name": "deep_research", "arguments": {"question": "Why?"}}, 2)
@@ -112,7 +114,7 @@ async def test_a_signal_on_stdio_gives_the_lease_back(upstream: Upstream, tmp_pa
 @SIGNALS
 @ERAS
 async def test_a_signal_over_http_gives_the_lease_back_though_a_caller_still_waits(
-    upstream: Upstream, tmp_path: Path, number: int, mode: Literal["auto", "legacy"]
+    upstream: Upstream, tmp_path: Path, number: signal.Signals, mode: Literal["auto", "legacy"]
 ) -> None:
     gate, store = upstream.hold(), tmp_path / "research.sqlite3"
     async with (
@@ -144,7 +146,9 @@ async def test_a_call_may_finish_while_the_service_shuts_down(upstream: Upstream
 
 
 @SIGNALS
-async def test_a_stream_that_a_caller_keeps_open_does_not_keep_the_service_up(upstream: Upstream, number: int) -> None:
+async def test_a_stream_that_a_caller_keeps_open_does_not_keep_the_service_up(
+    upstream: Upstream, number: signal.Signals
+) -> None:
     """Callers of the first era listen with GET, for as long as there is a server."""
     headers = {"accept": "text/event-stream", "mcp-protocol-version": "2025-11-25"}
     async with (

@@ -219,7 +219,7 @@ def _kept_nothing_planted(store: str, folder: Path) -> None:
     assert any(QUOTED in repr(value) for _, _, value in values)
 
 
-def _readable(client: "library.Redis[bytes]", name: bytes) -> Any:
+def _readable(client: library.Redis, name: bytes) -> Any:
     """A value that DUMP may have compressed."""
     kind = client.type(name)
     if kind == b"hash":

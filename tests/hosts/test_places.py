@@ -117,7 +117,7 @@ def test_a_program_in_a_cache_is_started_by_uvx_again(
 ) -> None:
     cache = tmp_path / "cache"
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache) if mark.endswith("user's cache") else str(tmp_path / "elsewhere"))
-    monkeypatch.setattr(places.tempfile, "gettempdir", lambda: str(tmp_path / "tmp"))
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path / "tmp"))
     monkeypatch.setattr(sys, "prefix", str(cache / "uv/archive-v0/abc"))
     (cache / "uv").mkdir(parents=True)
     (cache / "uv/CACHEDIR.TAG").write_text("Signature: 8a477f597d28d172789f06886806bc55")

@@ -21,6 +21,7 @@ from parallel_mcp.models import FREE, TIMEOUTS, Question
 from parallel_mcp.research import Principal, ResearchService, Scope, ServiceConfig, payer_of
 from parallel_mcp.settings import Settings
 from parallel_mcp.stores.sqlite import SQLiteStore
+from tests.support.clients import text_of
 from tests.support.processes import Serve
 from tests.support.upstream import Received, Upstream, answered
 
@@ -70,7 +71,7 @@ async def test_a_refused_key_leaves_no_row_no_charge_and_no_waiter(
             async with connected(url, f"bad-{number}") as client:
                 result = await client.call_tool(tool, {"question": "Why?"})
                 assert result.is_error
-                assert "refused the API key" in result.content[0].text
+                assert "refused the API key" in text_of(result)
         async with connected(url, "good-1") as client:
             assert not (await client.call_tool("deep_research", {"question": "Why?"})).is_error
     assert _counts(file) == {"research": 1, "ledger": 1, "waiting": 0}
@@ -104,7 +105,7 @@ async def test_an_empty_request_that_proves_nothing_lets_nobody_in(
     async with served(bring_your_own_key=True, store=str(file)) as url, connected(url, "some-key") as client:
         result = await client.call_tool("deep_research", {"question": "Why?"})
         assert result.is_error
-        assert "billed" not in result.content[0].text.replace("nothing was billed", "")
+        assert "billed" not in text_of(result).replace("nothing was billed", "")
         await client.read_resource("research://")
     assert _counts(file)["research"] == 0
     assert [received.body for received in upstream.received] == [{}]
@@ -158,7 +159,7 @@ async def test_made_up_keys_together_have_one_turn_in_pacing_and_slow_down_nobod
         assert not (await good.call_tool("web_answer", {"question": "One?"})).is_error
         for number in range(4):
             async with connected(url, f"bad-{number}") as bad:
-                said = (await bad.call_tool("web_answer", {"question": "Why?"})).content[0].text
+                said = text_of(await bad.call_tool("web_answer", {"question": "Why?"}))
         assert "REQUESTS_PER_MINUTE" in said
         assert not (await good.call_tool("web_answer", {"question": "Two?"})).is_error
     assert len([received for received in upstream.received if _key(received).startswith("bad")]) == 2

@@ -12,11 +12,13 @@ import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
+from mcp_types import TextResourceContents
 
 from parallel_mcp.http import application, is_loopback
 from parallel_mcp.research import NewRun, Scope
 from parallel_mcp.settings import Settings, SettingsError
 from tests.support import polling
+from tests.support.clients import text_of
 from tests.support.processes import Serve, process
 from tests.support.upstream import Upstream
 
@@ -247,7 +249,7 @@ async def test_another_callers_research_is_unknown_in_every_way_there_is(served:
             unknown = await bob.call_tool("deep_research", {**arguments, "research_id": none})
             assert result.is_error
             # Word for word what is said of an id that does not exist.
-            assert result.content[0].text.replace(one, none) == unknown.content[0].text
+            assert text_of(result).replace(one, none) == text_of(unknown)
         for uri in (f"research://{one}/md", f"research://{one}/json"):
             with pytest.raises(MCPError) as refused:
                 await bob.read_resource(uri)
@@ -262,7 +264,9 @@ async def test_another_callers_research_is_unknown_in_every_way_there_is(served:
             assert refused.value.error.code == absent.value.error.code == -32602
             assert str(refused.value).replace(one, none) == str(absent.value)
         for uri in ("research://", f"research://?before={one}"):
-            page = json.loads((await bob.read_resource(uri)).contents[0].text)
+            contents = (await bob.read_resource(uri)).contents[0]
+            assert isinstance(contents, TextResourceContents)
+            page = json.loads(contents.text)
             assert page == {"research": [], "next": None}
         # The same question of another caller is another research.
         other = await polling.started(bob, "What does Ann want to know?")

@@ -184,6 +184,9 @@ class Stumbles:
     async def ask(self, question: Question, key: str, **_: Any) -> Answer:
         raise ValueError(f"cannot read {question.text} with {key}")
 
+    async def verify_key(self, key: str) -> None:
+        """Every key is taken."""
+
 
 async def test_a_mistake_of_ours_fails_one_research_and_neither_the_desk_nor_the_log_gives_anything_away(
     store: SQLiteStore, caplog: pytest.LogCaptureFixture

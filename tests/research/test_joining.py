@@ -1,5 +1,6 @@
 """Research, "Joining", "caller, payer" and "reused": who shares a row, and who does not."""
 
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import anyio
@@ -223,7 +224,7 @@ async def test_progress_reaches_all_who_joined_and_late_comers_get_the_words_so_
     more = anyio.Event()
 
     async def slowly(_: Received) -> Response:
-        async def lines():
+        async def lines() -> AsyncIterator[str]:
             yield f"data: {chunk('One two')}\n\n"
             await more.wait()
             yield f"data: {chunk(' three.')}\n\ndata: [DONE]\n\n"

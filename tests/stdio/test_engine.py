@@ -68,7 +68,9 @@ async def test_the_process_is_gone_soon_after_stdin_ends_with_a_call_in_flight(u
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_a_signal_ends_the_process_with_0_though_stdin_stays_open(upstream: Upstream, number: int) -> None:
+async def test_a_signal_ends_the_process_with_0_though_stdin_stays_open(
+    upstream: Upstream, number: signal.Signals
+) -> None:
     upstream.hold()
     async with started(upstream) as pipe:
         await pipe.shake_hands()

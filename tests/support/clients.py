@@ -9,7 +9,7 @@ import anyio
 import jsonschema
 from mcp import Client
 from mcp.server.mcpserver import MCPServer
-from mcp_types import CallToolResult, Icon, ResourceLink
+from mcp_types import CallToolResult, Icon, ResourceLink, TextContent
 
 from parallel_mcp import tools
 from parallel_mcp.server import open_app
@@ -80,12 +80,13 @@ async def structured(client: Client, tool: str, result: CallToolResult) -> dict[
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(result.structured_content, schema)
     assert result.structured_content is not None
-    return result.structured_content
+    return dict(result.structured_content)
 
 
 def text_of(result: CallToolResult) -> str:
-    text: str = result.content[0].text  # type: ignore[union-attr]
-    return text
+    block = result.content[0]
+    assert isinstance(block, TextContent)
+    return block.text
 
 
 def links_of(result: CallToolResult) -> list[ResourceLink]:

@@ -96,7 +96,7 @@ class Victim:
 
 
 @contextmanager
-def started(folder: Path, upstream: str, *command: str, **pipes: int) -> Iterator["subprocess.Popen[bytes]"]:
+def started(folder: Path, upstream: str, *command: str, **pipes: Any) -> Iterator["subprocess.Popen[bytes]"]:
     """`parallel-mcp` with that command, as a process with its log in a folder."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PARALLEL_")}
     environment |= {

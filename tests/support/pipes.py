@@ -37,7 +37,7 @@ class Pipe:
         self.lines = BufferedByteReceiveStream(process.stdout)
 
     async def send(self, method: str, params: dict[str, Any], number: int | None = None) -> None:
-        message = {"jsonrpc": "2.0", "method": method, "params": params}
+        message: dict[str, Any] = {"jsonrpc": "2.0", "method": method, "params": params}
         if number is not None:
             message["id"] = number
         await self.stdin.send(json.dumps(message).encode() + b"\n")

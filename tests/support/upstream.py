@@ -186,7 +186,7 @@ async def serving(app: ASGIApp, port: int = 0) -> AsyncIterator[str]:
         log_level="critical",
         access_log=False,
         lifespan="auto",
-        timeout_graceful_shutdown=0.2,  # uvicorn hands it on to wait_for
+        timeout_graceful_shutdown=0.2,  # type: ignore[arg-type]  # uvicorn hands it on to wait_for
     )
     server = uvicorn.Server(config)
     stopped = anyio.Event()

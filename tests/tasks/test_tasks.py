@@ -10,6 +10,7 @@ from typing import Any
 import anyio
 import pytest
 from mcp import Client
+from mcp.client.extension import ClientExtension
 from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolResult
 from starlette.responses import JSONResponse, StreamingResponse
@@ -19,6 +20,7 @@ from parallel_mcp.models import PRICES, Research
 from parallel_mcp.server import build
 from parallel_mcp.settings import Settings
 from tests.support import polling
+from tests.support.clients import text_of
 from tests.support.polling import Task, Tasks, call, cancel, get, over, started, until, update
 from tests.support.upstream import Received, Upstream, chunk
 
@@ -37,8 +39,9 @@ async def connected(upstream: Upstream, **more: Any) -> AsyncIterator[Client]:
 
 
 def text(result: CallToolResult | Task) -> str:
-    content = result.content if isinstance(result, CallToolResult) else (result.result or {})["content"]
-    return str(content[0].text if isinstance(result, CallToolResult) else content[0]["text"])
+    if isinstance(result, CallToolResult):
+        return text_of(result)
+    return str((result.result or {})["content"][0]["text"])
 
 
 async def test_a_research_becomes_a_task_under_its_own_id(upstream: Upstream) -> None:
@@ -129,7 +132,7 @@ async def test_a_client_that_does_not_declare_tasks_notices_nothing(upstream: Up
 
 
 async def test_a_client_of_the_first_era_gets_no_task_even_if_it_declares_them(upstream: Upstream) -> None:
-    declared = polling.ClientExtension()
+    declared = ClientExtension()
     declared.identifier = polling.IDENTIFIER
     async with Client(build(settings(upstream)), mode="legacy", extensions=[declared]) as client:
         result = await call(client)
@@ -315,7 +318,7 @@ async def test_cancelling_leaves_the_work_to_a_call_that_waits_for_it(upstream: 
         handle = await started(client)
         waiting = anyio.Event()
 
-        async def on_progress(*_: Any) -> None:
+        async def on_progress(progress: float, total: float | None, message: str | None) -> None:
             waiting.set()
 
         async def wait() -> None:

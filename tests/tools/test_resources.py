@@ -21,7 +21,7 @@ async def read(client: Client, uri: str) -> str:
 async def ask(client: Client, question: str) -> dict[str, Any]:
     found = (await client.call_tool("deep_research", {"question": question})).structured_content
     assert found is not None
-    return found
+    return dict(found)
 
 
 async def test_the_history_is_newest_first_and_paged(connect: Connect, upstream: Upstream) -> None:

@@ -1,6 +1,7 @@
 """The tools, `web_answer`: what comes back, and what is seen meanwhile."""
 
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import anyio
@@ -128,7 +129,7 @@ async def test_progress_shows_the_words_and_no_json(connect: Connect, upstream: 
     first, second = chunk('{"answer": "Because it'), chunk(' is so.", "citations": []}')
 
     async def slowly(_: Received) -> Response:
-        async def lines():
+        async def lines() -> AsyncIterator[str]:
             yield f"data: {first}\n\n"
             await more.wait()
             yield f"data: {second}\n\ndata: [DONE]\n\n"

@@ -1,0 +1,90 @@
+"""Everything that a contributor runs: `nox` for the checks of every change, `nox -l` for the rest."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2026.1"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_venv = "yes"
+nox.options.error_on_missing_interpreters = False
+nox.options.sessions = ["lint", "types", "dependencies", "wheel", "tests"]
+
+PYTHONS = ("3.11", "3.12", "3.13")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style and likely mistakes."""
+    session.install("ruff>=0.17,<0.18")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Types, strictly, of the package, the benchmarks and the tests."""
+    session.install("-e", ".[dev]")
+    session.run("mypy", *session.posargs)
+
+
+@nox.session
+def dependencies(session: nox.Session) -> None:
+    """Every package that is imported is declared, and every one that is declared is imported."""
+    session.install("-e", ".", "deptry>=0.25,<0.26")
+    session.run("deptry", "parallel_mcp")
+
+
+@nox.session
+def wheel(session: nox.Session) -> None:
+    """Build the wheel, install it alone, and ask it a question from an empty folder."""
+    session.install("build", "uv")
+    with tempfile.TemporaryDirectory() as folder:
+        built, home = Path(folder, "dist"), Path(folder, "home")
+        home.mkdir()
+        session.run("python", "-m", "build", "--installer", "uv", "--outdir", str(built), silent=True)
+        (archive,) = built.glob("*.whl")
+        session.run("python", "tests/support/wheel.py", str(archive))
+        session.run("uv", "venv", "-q", f"{folder}/venv")
+        session.run("uv", "pip", "install", "-q", "--python", f"{folder}/venv", str(archive))
+        session.chdir(home)
+        installed = f"{folder}/venv/bin/parallel-mcp"
+        environment = {"HOME": str(home), "PATH": os.environ["PATH"]}
+        session.run(installed, "--version", external=True, env=environment, include_outer_env=False)
+        session.run(
+            *(installed, "research", "--sandbox", "--json", "What is a context manager?"),
+            external=True,
+            env=environment,
+            include_outer_env=False,
+            silent=True,
+        )
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """The tests, or those that are named behind `--`."""
+    session.install("-e", ".[test]")
+    session.run("pytest", "-q", "-n", "2", *session.posargs)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """The tests with branch coverage, which must not fall below the floor in pyproject.toml."""
+    session.install("-e", ".[test]", "pytest-cov")
+    session.run("pytest", "-q", "-n", "2", "--cov", "--cov-report=term:skip-covered", *session.posargs)
+
+
+@nox.session
+def conformance(session: nox.Session) -> None:
+    """The official MCP scenarios and the Inspector."""
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "tests.end_to_end.conformance.run", *session.posargs)
+
+
+@nox.session
+def uvloop(session: nox.Session) -> None:
+    """The HTTP service on uvloop, which it runs on where that is installed."""
+    session.install("-e", ".[test]", "uvloop")
+    session.run("pytest", "-q", "-n", "2", "tests/http", "tests/end_to_end/test_http.py", *session.posargs)
