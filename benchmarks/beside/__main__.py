@@ -17,27 +17,21 @@ a table in Markdown. Needs Linux (for /proc), and npm for the servers that come 
 import argparse
 import asyncio
 import json
-import os
-import platform
-import re
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.beside import measures, table
+from benchmarks.beside import measures, page, table
 from benchmarks.beside.connection import Failed, Posts, Running, free_port, running
 from benchmarks.beside.measures import Size
 from benchmarks.beside.table import HERE, Server
 
 METRICS = ("start", "calls", "rate", "burst", "memory")
-MARKERS = ("<!-- beside -->", "<!-- /beside -->")
 ROWS = {
     "start": "start to tools/list, ms",
     "first": "start to the first answer, ms",
@@ -72,10 +66,9 @@ class Stub:
         """Let each answer take so long from now on."""
         await self._control.post("/control", {"seconds": seconds})
 
-    async def seen(self) -> list[str]:
-        """The questions that were asked since the last time."""
-        questions: list[str] = json.loads(await self._control.post("/seen", {}))
-        return questions
+    async def count(self, question: str) -> int:
+        """How many requests there were for this question."""
+        return int(await self._control.post("/count", {"question": question}))
 
 
 @asynccontextmanager
@@ -187,28 +180,6 @@ def tables(found: Found, servers: list[Server], size: Size) -> str:
     return "\n\n".join(parts)
 
 
-def circumstances(servers: list[Server], command: list[str]) -> str:
-    """The day, the machine, the versions and the command."""
-    model = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text("utf-8"))
-    cores = len(os.sched_getaffinity(0))
-    node = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False).stdout.strip()
-    releases = ", ".join(f"{server.title} {server.release()}".strip() for server in servers)
-    return (
-        f"{datetime.now(UTC):%-d %B %Y}, {model[1] if model else platform.machine()}, {cores} cores, "
-        f"Python {platform.python_version()}, Node {node.removeprefix('v')}. {releases}.\n\n"
-        f"```bash\npython -m benchmarks.beside {' '.join(command)}".rstrip()
-        + "\n```"
-    )
-
-
-def _write(page: Path, text: str) -> None:
-    before, begin, rest = page.read_text("utf-8").partition(MARKERS[0])
-    _, end, after = rest.partition(MARKERS[1])
-    if not begin or not end:
-        sys.exit(f"{page} has no {MARKERS[0]} and {MARKERS[1]} to write between")
-    page.write_text(f"{before}{begin}\n{text}\n{end}{after}", "utf-8")
-
-
 def _arguments() -> tuple[argparse.Namespace, Size]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--servers", type=Path, default=HERE / "servers.toml")
@@ -233,13 +204,13 @@ def main() -> None:
         sys.exit(f"{', '.join(sorted(unknown))}: not among {', '.join(known)}")
     servers = [server for name, server in known.items() if not given.only or name in given.only]
     found = asyncio.run(_rounds(servers, given, size))
-    text = circumstances(servers, sys.argv[1:]) + "\n\n" + tables(found, servers, size)
+    text = page.circumstances(servers, "benchmarks.beside") + "\n\n" + tables(found, servers, size)
     print(text)
     if given.json:
         rounds: dict[str, Any] = {" ".join(key): figures for key, figures in found.items()}
         given.json.write_text(json.dumps(rounds, indent=1), "utf-8")
     if given.write:
-        _write(given.write, text)
+        page.write(given.write, "beside", text)
 
 
 if __name__ == "__main__":

@@ -2,13 +2,14 @@
 
 It speaks as much of each service's API as its server needs, and answers all of them with the same words, so that no
 server has more to read than another. It is plain asyncio, to take as little as possible of the machine that is
-measured. `POST /control` with `{"seconds": 3}` sets how long an answer takes; `GET /seen` gives the questions of all
-answering requests so far, and forgets them.
+measured. `POST /control` with `{"seconds": 3}` sets how long an answer takes; `POST /count` with `{"question": "..."}`
+tells how many requests there were for that question.
 """
 
 import asyncio
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -102,13 +103,12 @@ class Upstream:
 
     def __init__(self) -> None:
         self.seconds = 0.0
-        self.seen: list[str] = []
+        self.seen: Counter[str] = Counter()
 
     def respond(self, method: str, path: str, body: bytes) -> tuple[float, str, str]:
         """After how many seconds, the content type, and the body."""
-        if path == "/seen":
-            seen, self.seen = self.seen, []
-            return 0, "application/json", json.dumps(seen)
+        if path == "/count":
+            return 0, "application/json", json.dumps(self.seen[json.loads(body)["question"]])
         if path == "/control":
             self.seconds = json.loads(body)["seconds"]
             return 0, "application/json", "{}"
@@ -118,7 +118,7 @@ class Upstream:
         if method != "POST" or path not in ROUTES:
             return 0, "application/json", "{}"
         question, kind, text = ROUTES[path](json.loads(body))
-        self.seen.append(question)
+        self.seen[question] += 1
         return self.seconds, kind, text
 
 
