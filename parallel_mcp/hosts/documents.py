@@ -64,7 +64,8 @@ def change(text: str, kind: Format, keys: Keys, wanted: Any) -> str:
     mark = "\ufeff" if text.startswith("\ufeff") else ""
     newline = "\r\n" if "\r\n" in text else "\n"
     changed = _CHANGE[kind](text.removeprefix(mark).replace("\r\n", "\n"), keys, wanted)
-    if read(changed, kind) != expected:
+    found = read(changed, kind)
+    if found != expected and (wanted is not ABSENT or found != _without_empty(expected, keys[:-1])):
         raise DocumentError("it could not be changed without touching the rest")
     return mark + changed.replace("\n", newline)
 
@@ -82,6 +83,11 @@ def _changed(document: Any, keys: Keys, wanted: Any) -> Any:
     else:
         members[head] = wanted
     return [*members.values()] if isinstance(head, int) else members
+
+
+def _without_empty(document: Any, keys: Keys) -> Any:
+    """Without a mapping that a removal has emptied: TOML has no other way to write one that no header names."""
+    return document if not keys or value(document, keys) else _changed(document, keys, ABSENT)
 
 
 # JSON

@@ -120,6 +120,8 @@ def test_toml_keeps_its_comments_and_goes_back_to_what_it_was() -> None:
     assert [line for line in TOML.splitlines() if line not in added.splitlines()] == []
     assert "[mcp_servers.parallel]" in added
     assert change(added, "toml", ("mcp_servers", "parallel"), ABSENT).split() == TOML.split()
+    alone = change("", "toml", ("mcp_servers", "parallel"), entry)
+    assert change(alone, "toml", ("mcp_servers", "parallel"), ABSENT).strip() == ""
 
 
 YAML = """\
