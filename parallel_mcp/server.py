@@ -9,13 +9,15 @@ from urllib.parse import quote
 
 from mcp.server.caching import CacheHint
 from mcp.server.mcpserver import Context, MCPServer
-from mcp_types import Icon
+from mcp.shared.exceptions import MCPError
+from mcp_types import INVALID_PARAMS, GetPromptResult, Icon, InputRequiredResult
 from mcp_types import Resource as ListedResource
 
 from parallel_mcp import errors, sandbox, tools
 from parallel_mcp.client import ChatClient, Pacing, open_http
 from parallel_mcp.compat.unknown_names import reject_unknown_names
-from parallel_mcp.models import FREE, PRICES
+from parallel_mcp.models import FREE, PRICES, research_models
+from parallel_mcp.prompts import PROMPTS, add_prompts, missing_arguments
 from parallel_mcp.research import Principal, ResearchService, Scope, ServiceConfig, Store, payer_of
 from parallel_mcp.settings import Settings
 from parallel_mcp.stores.redis import SCHEMES, RedisStore
@@ -69,6 +71,14 @@ class Server(MCPServer[AppContext]):
             )
         ]
 
+    async def get_prompt(
+        self, name: str, arguments: dict[str, Any] | None = None, context: Context[AppContext, Any] | None = None
+    ) -> GetPromptResult | InputRequiredResult:
+        """A prompt filled in. A missing argument is the caller's error; mcp 2.3 takes it for its own."""
+        if missing := missing_arguments(name, arguments or {}):
+            raise MCPError(INVALID_PARAMS, f"{name} needs {', '.join(missing)}")
+        return await super().get_prompt(name, arguments, context)
+
 
 def build(settings: Settings) -> Server:
     """The server. Its lifespan opens the HTTP client, the store and the desk."""
@@ -101,11 +111,12 @@ def build(settings: Settings) -> Server:
         subscriptions=False,
         # Where nobody has set logging up, the SDK does: at INFO httpx2 would log a line for each request.
         log_level="WARNING",
-        middleware=[reject_unknown_names({tool.name for tool in checked})],
+        middleware=[reject_unknown_names({"tools/call": {tool.name for tool in checked}, "prompts/get": set(PROMPTS)})],
         extensions=[Tasks(settings.retention_days), page_extension()],
         lifespan=lifespan,
     )
     add_resources(server)
+    add_prompts(server, research_models(settings.max_model))
     return server
 
 

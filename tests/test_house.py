@@ -31,9 +31,10 @@ ROOMS: dict[str, set[str]] = {
     "tools": {"text", "client", "research", "report", "models", "errors", "schemas", "telemetry"},
     "tasks": {"research", "tools", "errors", "models"},
     "sandbox": set(),
+    "prompts": set(),
     "server": {
         *("errors", "models", "settings", "client", "research", "stores"),
-        *("report", "tools", "tasks", "sandbox", "telemetry", "compat"),
+        *("report", "tools", "tasks", "sandbox", "telemetry", "compat", "prompts"),
     },
     "stdio": {"errors", "hosts", "server", "telemetry", "tools", "compat"},
     "http": {"server", "settings", "research", "errors", "telemetry", "compat"},
