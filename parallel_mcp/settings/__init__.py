@@ -1,0 +1,8 @@
+"""All settings, in one frozen object. `read` makes it from an environment that is handed in."""
+
+from parallel_mcp.environment import variable
+from parallel_mcp.settings.kept_key import keep_key, key_file
+from parallel_mcp.settings.model import SECRETS, Settings, fields
+from parallel_mcp.settings.reading import SettingsError, read
+
+__all__ = ["SECRETS", "Settings", "SettingsError", "fields", "keep_key", "key_file", "read", "variable"]

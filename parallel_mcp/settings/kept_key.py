@@ -1,0 +1,33 @@
+"""The API key in a file of this user's, for every command that finds none in its environment."""
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+from parallel_mcp.environment import is_placeholder, meant_key
+from parallel_mcp.settings.reading import SettingsError
+from parallel_mcp.settings.values import fits_a_header
+
+
+def key_file() -> Path:
+    """Where `parallel-mcp key set` keeps the key."""
+    return Path(platformdirs.user_config_dir("parallel-mcp", appauthor=False)) / "api_key"
+
+
+def keep_key(given: str) -> Path:
+    """Write the key to its file, which nobody else can read at any moment. Raises SettingsError."""
+    key = meant_key(given)
+    if not key or is_placeholder(key) or not fits_a_header(key):
+        raise SettingsError(
+            "That is no key: it is empty, a placeholder, or has characters that a key cannot have. Nothing was kept."
+        )
+    path = key_file()
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(key + "\n")
+    except OSError as error:
+        raise SettingsError(f"The key cannot be kept in {path}: {error.strerror}.") from None
+    return path

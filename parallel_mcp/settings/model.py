@@ -1,0 +1,106 @@
+"""`Settings`: everything that can be set, in one frozen object."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic.fields import FieldInfo
+
+from parallel_mcp.models import TIMEOUTS, Model, research_models
+from parallel_mcp.settings import values
+
+Items = Annotated[tuple[str, ...], BeforeValidator(values.items)]
+
+
+class Settings(BaseModel):
+    """What can be set. Times are in seconds, money in US dollars."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
+
+    api_key: Annotated[SecretStr | None, BeforeValidator(values.key)] = Field(None, description="Your Parallel API key")
+    base_url: Annotated[str, BeforeValidator(values.base_url)] = Field(
+        "https://api.parallel.ai", description="Where the Chat API is"
+    )
+    sandbox: bool = Field(False, description="Answer from local documents, without key, network or cost")
+    corpus: Items = Field((), description="Sandbox: answer from these folders only; `installed` adds what is installed")
+    store: Annotated[str | None, BeforeValidator(values.store)] = Field(
+        None, repr=False, description="Where research is kept: a file, memory: or redis://HOST"
+    )
+    wait_seconds: float = Field(45, gt=0, le=3600, description="How long deep_research waits before it returns an id")
+    reuse_seconds: float = Field(600, ge=0, description="How long a finished answer is given again; 0 turns it off")
+    retention_days: float = Field(30, gt=0, le=3660, description="How long research is kept")
+    requests_per_minute: int = Field(300, gt=0, description="Pacing, per Parallel key")
+    daily_budget_usd: Annotated[float | None, BeforeValidator(values.or_none)] = Field(
+        None, gt=0, description="Refuse what would cost more than this in a UTC day"
+    )
+    answer_model: Annotated[Model, BeforeValidator(values.answer_model)] = Field(
+        Model.SPEED, description="What web_answer asks: speed, or lite, which is slower and gives excerpts"
+    )
+    default_model: Annotated[Model, BeforeValidator(values.research_model)] = Field(
+        Model.BASE, description="What deep_research asks when no model is given"
+    )
+    max_model: Annotated[Model, BeforeValidator(values.research_model)] = Field(
+        Model.CORE, description="The largest model that may be asked"
+    )
+    max_result_chars: int = Field(40_000, ge=2_000, description="Longest text of a result")
+    answer_citations: bool = Field(True, description="Have web_answer name its sources")
+    stream: bool = Field(True, description="Ask Parallel for a stream; turn off behind proxies that break streams")
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(values.log_level)] = Field(
+        "WARNING", description="What is logged to stderr"
+    )
+    host: str = Field("127.0.0.1", description="HTTP: address to listen on")
+    port: int = Field(8765, ge=0, le=65535, description="HTTP: port to listen on")
+    access_tokens: Annotated[Mapping[str, SecretStr], BeforeValidator(values.pairs)] = Field(
+        {}, description="HTTP: who may call, as name:token, name:token"
+    )
+    bring_your_own_key: bool = Field(False, description="HTTP: each caller sends a Parallel key of their own")
+    allowed_hosts: Items = Field((), description="HTTP: further Host headers to accept")
+    allowed_origins: Items = Field((), description="HTTP: further Origin headers to accept")
+    shutdown_seconds: float = Field(5, ge=0, le=3600, description="HTTP: how long calls may finish at shutdown")
+
+    key_fault: str | None = Field(None, exclude=True)
+    """Why the key that was given is none that can be sent, in words for whoever calls."""
+
+    timeouts: Mapping[str, float] = Field(dict(TIMEOUTS), exclude=True)
+    """Seconds a whole answer may take, by model. Not an environment variable: hosts need one truth."""
+
+    heartbeat_seconds: float = Field(10, gt=0, exclude=True)
+    """How long a call may be silent: progress comes this often, and over HTTP bytes. No environment variable either."""
+
+    @model_validator(mode="after")
+    def _one_way_to_be_known(self) -> "Settings":
+        if self.access_tokens and self.bring_your_own_key:
+            raise ValueError("ACCESS_TOKENS and BRING_YOUR_OWN_KEY exclude each other: set one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _folders_are_for_the_sandbox(self) -> "Settings":
+        if self.corpus and not self.sandbox:
+            raise ValueError("PARALLEL_MCP_CORPUS is what the sandbox answers from: add --sandbox, or leave it out")
+        return self
+
+    @model_validator(mode="after")
+    def _the_default_may_be_asked(self) -> "Settings":
+        if "default_model" in self.model_fields_set and self.default_model not in research_models(self.max_model):
+            raise ValueError("DEFAULT_MODEL is larger than MAX_MODEL: lower it, or raise MAX_MODEL")
+        return self
+
+    @property
+    def research_model(self) -> Model:
+        """What deep_research asks when no model is given: the default, or the largest model allowed below it."""
+        allowed = research_models(self.max_model)
+        return self.default_model if self.default_model in allowed else allowed[-1]
+
+    @property
+    def store_url(self) -> str:
+        """Where research is kept, with the default filled in; the sandbox's stays in memory."""
+        return self.store or ("memory:" if self.sandbox else values.default_store())
+
+
+SECRETS = frozenset({"api_key", "access_tokens"})
+_HIDDEN = frozenset({"key_fault", "timeouts", "heartbeat_seconds"})
+
+
+def fields() -> dict[str, FieldInfo]:
+    """The settings that a person can set, by name."""
+    return {name: field for name, field in Settings.model_fields.items() if name not in _HIDDEN}

@@ -1,0 +1,147 @@
+"""How the value of a setting is read. A ValueError says what would be right, and never what was given."""
+
+import ipaddress
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import platformdirs
+
+from parallel_mcp.models import ANSWER_MODELS, RESEARCH_MODELS, Model
+
+_FILE_OR_URL = "write a file's path, memory: or redis://HOST"
+_REDIS = ("redis", "rediss", "unix")
+_LEVELS = {"WARN": "WARNING", "CRITICAL": "ERROR", "FATAL": "ERROR", "TRACE": "DEBUG"}
+
+
+def pairs(value: object) -> object:
+    """`name:token, name:token`, or one a line, as a mapping."""
+    if not isinstance(value, str):
+        return value
+    found = [part.strip().partition(":") for part in re.split(r"[,\n]", value) if part.strip()]
+    if not found or any(not name.strip() or not token.strip() for name, _, token in found):
+        raise ValueError("write it as name:token, name:token")
+    names = [name.strip() for name, _, _ in found]
+    if len(set(names)) != len(names):
+        raise ValueError("a name stands twice")
+    if "local" in names:
+        raise ValueError("the name local is taken: it is the caller on stdio")
+    if len({token.strip() for _, _, token in found}) != len(found):
+        raise ValueError("a token stands twice: two callers would be one")
+    if not all(fits_a_header(token.strip()) for _, _, token in found):
+        raise ValueError("a token has characters that no header can carry")
+    return {name.strip(): token.strip() for name, _, token in found}
+
+
+def items(value: object) -> object:
+    """`a, b` as a tuple."""
+    if not isinstance(value, str):
+        return value
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def or_none(value: object) -> object:
+    """None for an empty text."""
+    return None if value == "" else value
+
+
+def fits_a_header(secret: str) -> bool:
+    """Whether a header can carry it."""
+    return secret.isascii() and secret.isprintable() and " " not in secret
+
+
+def key(value: object) -> object:
+    """A key that fits into a header; anything else would fail later, in an error that quotes it."""
+    if isinstance(value, str) and not fits_a_header(value):
+        raise ValueError("it has characters that a key cannot have; copy it again")
+    return or_none(value)
+
+
+def base_url(value: object) -> object:
+    """A URL that is kept with each research run and named in errors; a name in it would take the key's place, too."""
+    if not isinstance(value, str):
+        return value
+    value = value.rstrip("/").removesuffix("/chat/completions")
+    if "@" in value or "?" in value or "#" in value:
+        raise ValueError("write it as https://HOST/PATH, without user, password or query")
+    if not _is_a_url(value):
+        raise ValueError("write it as https://HOST, with a port that is a number if any")
+    return value
+
+
+def _is_a_url(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        return False
+
+
+def store(value: object) -> object:
+    """A store of a kind that does not exist, or half a URL, would otherwise become a file of that name."""
+    if not isinstance(value, str):
+        return value
+    if value.strip(":/").lower() == "memory":
+        return "memory:"
+    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):", value)
+    if scheme is None:
+        return or_none(value)
+    kind, is_url = scheme[1].lower(), value.startswith("://", scheme.end() - 1)
+    if kind in _REDIS:
+        _check_redis(value, is_url)
+    elif kind != "sqlite" or not value.startswith("sqlite:///"):
+        raise ValueError(_FILE_OR_URL)
+    return value
+
+
+def _check_redis(value: str, is_url: bool) -> None:
+    try:
+        parts = urlsplit(value)
+        usable = is_url and (parts.port is None or parts.port > 0) and "@" not in parts.path + parts.query
+    except ValueError:
+        usable = False
+    if not usable or parts.fragment or "#" in value:
+        raise ValueError(
+            "write it as redis://USER:PASSWORD@HOST:PORT/NUMBER; in a password # is written %23, ? %3F, / %2F and @ %40"
+        )
+
+
+def default_store() -> str:
+    """The SQLite file in the user's data folder."""
+    return str(Path(platformdirs.user_data_dir("parallel-mcp", appauthor=False)) / "research.sqlite3")
+
+
+def log_level(value: object) -> object:
+    """A level in any case, and by the names that other loggers have for it."""
+    name = value.upper() if isinstance(value, str) else value
+    return _LEVELS.get(name, name) if isinstance(name, str) else name
+
+
+def research_model(value: object) -> object:
+    """A model that deep_research can ask."""
+    return _one_of(RESEARCH_MODELS, value)
+
+
+def answer_model(value: object) -> object:
+    """A model that web_answer can ask."""
+    return _one_of(ANSWER_MODELS, value)
+
+
+def _one_of(models: Sequence[Model], value: object) -> object:
+    """A model's name in any case, of those that a setting may name."""
+    name = value.strip().lower() if isinstance(value, str) else value
+    if name not in models:
+        raise ValueError(f"write one of {', '.join(models)}")
+    return name
+
+
+def is_plain_http(url: str) -> bool:
+    """Whether what is sent there can be read on the way: http to another machine."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    try:
+        near = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        near = host == "localhost" or host.endswith(".localhost")
+    return parts.scheme == "http" and not near
