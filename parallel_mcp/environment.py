@@ -15,7 +15,7 @@ _BARE_REFERENCE = re.compile(r"(?:^|[\\/:])\$[A-Za-z_]\w*|%[A-Za-z_]\w*%")
 # How documentation writes a key that is yet to be filled in. Collected from configurations of other servers;
 # tests/settings/placeholders.txt has as many again that this was not written on.
 _STANDS_FOR_A_KEY = re.compile(
-    r"[<>{}\[\]*]|\.\.\.|…|://|api[-_ ]?key|x{4,}$"
+    r"[<>{}\[\]*]|\.\.\.|…|://|api[-_ ]?key|(?:^|[-_])x{3,}$|(?-i:x{4,}|X{4,})$"
     r"|(?:^|[-_ ])(?:your|here|placeholder|changeme|replace|required|undefined|null|none|todo)(?:[-_ ]|$)",
     re.IGNORECASE,
 )

@@ -7,6 +7,7 @@ ParallelError
 │   ├── SchemaRefused           the caller's output_schema
 │   └── UnknownResearch         no such research for this caller
 ├── NotReady                    this server cannot send the question yet
+│   ├── SettingsWrong           a setting cannot be understood
 │   ├── KeyMissing
 │   ├── ModelNotAllowed         above max_model
 │   ├── BudgetReached           daily_budget_usd
@@ -82,12 +83,27 @@ class NotReady(ParallelError):
     kind = "not_ready"
 
 
+class SettingsWrong(NotReady):
+    """A setting of this server cannot be understood."""
+
+    kind = "settings"
+
+    def __init__(self, fault: str) -> None:
+        super().__init__(
+            f"Nothing was sent, because this server's settings are wrong: {fault}. "
+            "Correct that where this server is configured, and restart it."
+        )
+
+
 class KeyMissing(NotReady):
-    """No Parallel API key is configured."""
+    """No Parallel API key is configured, or none that can be sent; `fault` says why not."""
 
     kind = "no_key"
 
-    def __init__(self) -> None:
+    def __init__(self, fault: str | None = None) -> None:
+        if fault is not None:
+            super().__init__(f"No usable Parallel API key is set: {fault}. Then restart this server.")
+            return
         super().__init__(
             "No Parallel API key is set: run `parallel-mcp key set`, or set PARALLEL_API_KEY in this server's "
             "environment, and restart it; or start it with --sandbox to try it with answers from local documents only."

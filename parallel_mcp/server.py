@@ -80,12 +80,15 @@ class Server(MCPServer[AppContext]):
         return await super().get_prompt(name, arguments, context)
 
 
-def build(settings: Settings) -> Server:
-    """The server. Its lifespan opens the HTTP client, the store and the desk."""
+def build(settings: Settings, fault: str | None = None) -> Server:
+    """The server. Its lifespan opens the HTTP client, the store and the research service.
+
+    `fault` is what is wrong with the settings that were left out of `settings`: every call is answered with it.
+    """
 
     @asynccontextmanager
     async def lifespan(_: MCPServer[AppContext]) -> AsyncIterator[AppContext]:
-        async with open_app(settings) as app:
+        async with open_app(settings, fault) as app:
             server.app = app
             yield app
 
@@ -121,7 +124,7 @@ def build(settings: Settings) -> Server:
 
 
 @asynccontextmanager
-async def open_app(settings: Settings) -> AsyncIterator[AppContext]:
+async def open_app(settings: Settings, fault: str | None = None) -> AsyncIterator[AppContext]:
     """Everything that a call needs, open for as long as the block lasts."""
     async with AsyncExitStack() as stack:
         base_url, origin, key = settings.base_url.rstrip("/"), settings.base_url.rstrip("/"), _key(settings)
@@ -145,7 +148,7 @@ async def open_app(settings: Settings) -> AsyncIterator[AppContext]:
         service = await stack.enter_async_context(ResearchService(client, store, config).open())
         yield AppContext(
             service=service,
-            who=_principal_resolver(origin, key, bring_your_own=settings.bring_your_own_key),
+            who=_refusing(fault) if fault else _principal_resolver(origin, key, settings),
             wait_seconds=settings.wait_seconds,
             answer_model=settings.answer_model,
             default_model=settings.research_model,
@@ -159,8 +162,15 @@ def _key(settings: Settings) -> str | None:
     return settings.api_key.get_secret_value() if settings.api_key else None
 
 
+def _refusing(fault: str) -> Callable[[Context[AppContext, Any]], Principal]:
+    def who(_: Context[AppContext, Any]) -> Principal:
+        raise errors.SettingsWrong(fault)
+
+    return who
+
+
 def _principal_resolver(
-    origin: str, own_key: str | None, *, bring_your_own: bool
+    origin: str, own_key: str | None, settings: Settings
 ) -> Callable[[Context[AppContext, Any]], Principal]:
     """Who is calling: what http.py found out, or on stdio the one local caller.
 
@@ -170,9 +180,9 @@ def _principal_resolver(
     def who(ctx: Context[AppContext, Any]) -> Principal:
         request = ctx.request_context.request
         caller, brought = getattr(getattr(request, "state", None), "caller", ("local", None))
-        key = brought if bring_your_own and request is not None else own_key
+        key = brought if settings.bring_your_own_key and request is not None else own_key
         if key is None:
-            raise errors.KeyMissing
+            raise errors.KeyMissing(settings.key_fault)
         return Principal(Scope(caller, payer_of(key, origin), origin), key, brought=brought is not None)
 
     return who

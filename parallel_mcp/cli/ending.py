@@ -19,6 +19,12 @@ class Failed(click.ClickException):
         click.echo(clean(self.message), err=True)
 
 
+class Misused(Failed):
+    """The command line or a setting is wrong: exit status 2, as for a flag that does not exist."""
+
+    exit_code = 2
+
+
 def run(work: Callable[..., Awaitable[T]], *args: Any) -> T:
     """Run it. Expected failures, which task groups hand over in groups, become their text."""
     import anyio

@@ -8,7 +8,7 @@ import click
 
 from parallel_mcp import settings as configuration
 from parallel_mcp.cli import logs
-from parallel_mcp.cli.ending import Failed
+from parallel_mcp.cli.ending import Misused
 from parallel_mcp.settings import Settings, SettingsError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -58,17 +58,26 @@ def _metavar(annotation: Any) -> str | None:
 
 
 def settings_of(flags: dict[str, Any]) -> Settings:
-    """Settings from the environment and the flags, with logging set up by them."""
+    """Settings from the environment and the flags, with logging set up by them. Fails where one is wrong."""
+    settings, fault = usable_settings(flags)
+    if fault is not None:
+        raise Misused(f"The settings are wrong. {fault}")
+    return settings
+
+
+def usable_settings(flags: dict[str, Any]) -> tuple[Settings, str | None]:
+    """The settings without those that are wrong, and what is wrong with those."""
     from parallel_mcp import telemetry
 
     above = click.get_current_context().find_root().params
     known = configuration.fields()
     merged = {name: value for name, value in above.items() if name in known and value is not None}
     merged |= {name: value for name, value in flags.items() if value is not None}
+    fault = None
     try:
         settings, warnings = configuration.read(os.environ, merged, configuration.key_file())
     except SettingsError as error:
-        raise Failed(f"The settings are wrong. {error}") from None
+        settings, warnings, fault = error.usable, [], str(error)
     logs.set_up(settings.log_level)
     unmet = telemetry.export(telemetry.wanted(os.environ))
     click.get_current_context().call_on_close(lambda: telemetry.flush(LAST_EXPORT_SECONDS))
@@ -82,4 +91,4 @@ def settings_of(flags: dict[str, Any]) -> Settings:
             f'{NAME}: sandbox - answers come from documents on this machine, not from the web. Try "{one}" or "{two}"',
             err=True,
         )
-    return settings
+    return settings, fault

@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from parallel_mcp.cli.ending import Failed
-from parallel_mcp.cli.options import NAME, setting_flags, settings_of
+from parallel_mcp.cli.ending import Failed, Misused
+from parallel_mcp.cli.options import NAME, setting_flags, settings_of, usable_settings
 from parallel_mcp.settings import SettingsError
 
 
@@ -26,7 +26,10 @@ def serve_stdio(flags: dict[str, Any]) -> None:
 
     if sys.stdin.isatty():
         click.echo(f"{NAME}: waiting for an MCP host on stdin; see --help for what else there is.", err=True)
-    anyio.run(engine.serve, build(settings_of(flags)))
+    settings, fault = usable_settings(flags)
+    if fault is not None:
+        click.echo(f"{NAME}: the settings are wrong, which every call will say. {fault}", err=True)
+    anyio.run(engine.serve, build(settings, fault))
 
 
 @click.command()
@@ -39,6 +42,6 @@ def http(**flags: Any) -> None:
     try:
         web.run(settings, lambda url: click.echo(f"{NAME}: serving {url}", err=True))
     except SettingsError as error:
-        raise Failed(f"The settings are wrong. {error}") from None
+        raise Misused(f"The settings are wrong. {error}") from None
     except OSError as error:
         raise Failed(f"Cannot listen on {settings.host}, port {settings.port}: {error.strerror or error}") from None

@@ -22,7 +22,9 @@ class Settings(BaseModel):
         "https://api.parallel.ai", description="Where the Chat API is"
     )
     sandbox: bool = Field(False, description="Answer from local documents, without key, network or cost")
-    corpus: Items = Field((), description="Sandbox: answer from these folders only; `installed` adds what is installed")
+    corpus: Annotated[tuple[str, ...], BeforeValidator(values.folders)] = Field(
+        (), description="Sandbox: answer from these folders only; `installed` adds what is installed"
+    )
     store: Annotated[str | None, BeforeValidator(values.store)] = Field(
         None, repr=False, description="Where research is kept: a file, memory: or redis://HOST"
     )

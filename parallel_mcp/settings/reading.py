@@ -75,12 +75,12 @@ def _read_key(environ: Mapping[str, str], kept: Path | None, found: _Given) -> N
     text = environ.get(variable("api_key"), "")
     if not meant(text):
         text = _secret_file(environ, "api_key", found)
-        found.key_fault = found.faults.pop("api_key", None)
-    if _take_key(text, found) or kept is None or not kept.is_file():
-        return
-    if _take_key(_contents(kept, "api_key", f"The key file {kept}", found), found):
-        found.key_fault = None
+    taken = _take_key(text, found)
+    if not taken and kept is not None and kept.is_file():
+        taken = _take_key(_contents(kept, "api_key", f"The key file {kept}", found), found)
         found.warnings += _too_open(kept)
+    fault = found.faults.pop("api_key", found.key_fault)
+    found.key_fault = None if taken else fault
 
 
 def _take_key(text: str, found: _Given) -> bool:

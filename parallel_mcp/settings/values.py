@@ -1,10 +1,11 @@
 """How the value of a setting is read. A ValueError says what would be right, and never what was given."""
 
 import ipaddress
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import platformdirs
 
@@ -12,6 +13,24 @@ from parallel_mcp.models import ANSWER_MODELS, RESEARCH_MODELS, Model
 
 _FILE_OR_URL = "write a file's path, memory: or redis://HOST"
 _REDIS = ("redis", "rediss", "unix")
+# Of what redis-py reads behind a "?"; anything else it hands on to its connection, which does not take it.
+_REDIS_OPTIONS = frozenset(
+    (
+        "db",
+        "health_check_interval",
+        "password",
+        "protocol",
+        "socket_connect_timeout",
+        "socket_keepalive",
+        "socket_timeout",
+        "ssl_ca_certs",
+        "ssl_cert_reqs",
+        "ssl_certfile",
+        "ssl_check_hostname",
+        "ssl_keyfile",
+        "username",
+    )
+)
 _LEVELS = {"WARN": "WARNING", "CRITICAL": "ERROR", "FATAL": "ERROR", "TRACE": "DEBUG"}
 
 
@@ -39,6 +58,16 @@ def items(value: object) -> object:
     if not isinstance(value, str):
         return value
     return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def folders(value: object) -> object:
+    """Folders that are there, or the word `installed`, as a tuple."""
+    named = items(value)
+    if isinstance(named, tuple) and not all(
+        name == "installed" or os.path.isdir(os.path.expanduser(name)) for name in named
+    ):
+        raise ValueError("a folder is not there: write the whole path of each, or installed")
+    return named
 
 
 def or_none(value: object) -> object:
@@ -99,6 +128,7 @@ def _check_redis(value: str, is_url: bool) -> None:
     try:
         parts = urlsplit(value)
         usable = is_url and (parts.port is None or parts.port > 0) and "@" not in parts.path + parts.query
+        usable = usable and parse_qs(parts.query).keys() <= _REDIS_OPTIONS
     except ValueError:
         usable = False
     if not usable or parts.fragment or "#" in value:

@@ -29,8 +29,10 @@ def test_a_secret_may_stand_in_a_file(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_read_is_named_by_its_variable(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="PARALLEL_API_KEY_FILE"):
-        read({"PARALLEL_API_KEY_FILE": str(tmp_path / "none")})
+    missing = str(tmp_path / "none")
+    assert "PARALLEL_API_KEY_FILE" in (read({"PARALLEL_API_KEY_FILE": missing})[0].key_fault or "")
+    with pytest.raises(SettingsError, match="PARALLEL_MCP_ACCESS_TOKENS_FILE"):
+        read({"PARALLEL_MCP_ACCESS_TOKENS_FILE": missing})
 
 
 def test_a_key_that_was_kept_is_used_where_the_environment_names_none(tmp_path: Path) -> None:
