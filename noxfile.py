@@ -33,7 +33,7 @@ def types(session: nox.Session) -> None:
 @nox.session
 def dependencies(session: nox.Session) -> None:
     """Every package that is imported is declared, and every one that is declared is imported."""
-    session.install("-e", ".", "deptry>=0.25,<0.26")
+    session.install("-e", ".[dev]", "deptry>=0.25,<0.26")
     session.run("deptry", "parallel_mcp")
 
 
