@@ -5,12 +5,15 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from anyio.from_thread import start_blocking_portal
+from starlette.types import ASGIApp
 
 from parallel_mcp.http import application
 from parallel_mcp.settings import Settings
+from tests.support.baited import answer
 from tests.support.processes import Serve
 from tests.support.telescope import Telescope, installed
-from tests.support.upstream import Upstream, serving, upstream_running
+from tests.support.upstream import Received, Upstream, serving, upstream_running
 
 
 @pytest.fixture
@@ -54,6 +57,19 @@ def telescope() -> Iterator[Telescope]:
     telescope.exporter.looking = True
     yield telescope
     telescope.exporter.looking = False
+
+
+@pytest.fixture(scope="session")
+def upstream_url() -> Iterator[str]:
+    """Where a Chat endpoint is that answers a schema with values which are hard on it."""
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(upstream_running()) as upstream:
+
+        async def reply(received: Received) -> ASGIApp:
+            upstream.received.clear()
+            return answer(received)
+
+        upstream.reply = reply
+        yield upstream.url
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -1,6 +1,7 @@
 """The ASGI app: `/mcp` and `/healthz`, with everything that stands in front of them."""
 
 import logging
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -8,11 +9,15 @@ from typing import Any
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from parallel_mcp.compat.accept import AcceptEither
 from parallel_mcp.compat.http_errors import PlainErrors
-from parallel_mcp.compat.surrogates import SurrogateRepair
+from parallel_mcp.compat.messages import MessageRepair
 from parallel_mcp.http.callers import LOOPBACK, AuthMiddleware, callers_are_known, is_loopback
 from parallel_mcp.http.health import Health
+from parallel_mcp.http.home import home
 from parallel_mcp.http.keep_alive import KeepAliveMiddleware
 from parallel_mcp.server import build
 from parallel_mcp.settings import Settings, SettingsError
@@ -24,10 +29,14 @@ MAX_BODY_BYTES = 1024 * 1024
 ANY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104  # named in order to warn about them
 
 SHORT_TOKEN_CHARS = 16
+REQUEST_HEADERS = (
+    *("accept", "authorization", "content-type", "last-event-id", "x-api-key", "traceparent"),
+    *("mcp-protocol-version", "mcp-session-id", "mcp-method", "mcp-name"),
+)
 
 
 def application(settings: Settings) -> Starlette:
-    """The ASGI app: `/mcp` and `/healthz`.
+    """The ASGI app: `/mcp`, `/healthz` and a page at `/`.
 
     Raises SettingsError where it would let strangers spend the server's key.
     """
@@ -40,6 +49,7 @@ def application(settings: Settings) -> Starlette:
     server = build(settings)
     health = Health(server)
     server.custom_route("/healthz", methods=["GET"])(health.answer)
+    server.custom_route("/", methods=["GET"])(home)
     security = _security(settings)
     app = server.streamable_http_app(
         # Stateless, so that any replica serves any request.
@@ -48,10 +58,13 @@ def application(settings: Settings) -> Starlette:
         transport_security=security,
         host=settings.host,
     )
+    app.user_middleware.append(_cors(security))
+    app.user_middleware.append(Middleware(WithoutTrailingSlash))
     app.user_middleware.append(Middleware(AuthMiddleware, settings=settings, security=security))
+    app.user_middleware.append(Middleware(AcceptEither))
     app.user_middleware.append(Middleware(KeepAliveMiddleware, seconds=settings.heartbeat_seconds))
     app.user_middleware.append(Middleware(PlainErrors))
-    app.user_middleware.append(Middleware(SurrogateRepair, max_bytes=MAX_BODY_BYTES))
+    app.user_middleware.append(Middleware(MessageRepair, max_bytes=MAX_BODY_BYTES))
     serving = app.router.lifespan_context
 
     @asynccontextmanager
@@ -73,6 +86,34 @@ def _warn(settings: Settings) -> None:
             "Only callers who use the name localhost will be served: set PARALLEL_MCP_ALLOWED_HOSTS to the names "
             "and addresses that callers use for this server"
         )
+
+
+class WithoutTrailingSlash:
+    """ASGI middleware: `/mcp/` is `/mcp`. A redirect would lose the body with some clients, and the key with others."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] == "http" and scope["path"] == "/mcp/":
+            scope = {**scope, "path": "/mcp", "raw_path": b"/mcp"}
+        await self._app(scope, receive, send)
+
+
+def _cors(security: TransportSecuritySettings) -> Middleware:
+    """What a browser needs to hear before it sends a page's request: asked before anybody is asked for a token."""
+    exact = [origin for origin in security.allowed_origins if not origin.endswith(":*")]
+    ports = [re.escape(origin.removesuffix(":*")) for origin in security.allowed_origins if origin.endswith(":*")]
+    return Middleware(
+        CORSMiddleware,
+        allow_origins=exact,
+        allow_origin_regex=rf"(?:{'|'.join(ports)}):[0-9]+" if ports else None,
+        allow_methods=["GET", "POST", "DELETE"],
+        allow_headers=REQUEST_HEADERS,
+        expose_headers=["mcp-session-id", "mcp-protocol-version", "www-authenticate"],
+        max_age=3600,
+    )
 
 
 def _security(settings: Settings) -> TransportSecuritySettings:

@@ -99,7 +99,7 @@ class AuthMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
-        if scope["type"] == "lifespan" or scope["path"] == "/healthz":
+        if scope["type"] == "lifespan" or scope["path"] in ("/", "/healthz"):
             await self._app(scope, receive, send)
             return
         request = Request(scope)

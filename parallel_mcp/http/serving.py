@@ -1,5 +1,6 @@
 """Serving the app until a signal comes."""
 
+import logging
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ import uvicorn
 from sse_starlette.sse import AppStatus
 
 from parallel_mcp.http.app import application
+from parallel_mcp.http.connections import CalmAccept, bounded, max_connections
 from parallel_mcp.settings import Settings
 
 
@@ -39,11 +41,13 @@ def run(settings: Settings, ready: Callable[[str], None]) -> None:
     """
     # It would break the streams of the first era off at the signal, and so take their calls the time to finish.
     AppStatus.enable_automatic_graceful_drain = False
+    logging.getLogger("asyncio").addFilter(CalmAccept())
     config = uvicorn.Config(
         application(settings),
         log_config=None,
         access_log=False,
         ws="none",
+        http=bounded(max_connections()),
         timeout_graceful_shutdown=max(round(settings.shutdown_seconds), 1),
     )
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -96,7 +96,9 @@ class Victim:
 
 
 @contextmanager
-def started(folder: Path, upstream: str, *command: str, **pipes: Any) -> Iterator["subprocess.Popen[bytes]"]:
+def started(
+    folder: Path, upstream: str, *command: str, program: Sequence[str] = ("-m", "parallel_mcp"), **pipes: Any
+) -> Iterator["subprocess.Popen[bytes]"]:
     """`parallel-mcp` with that command, as a process with its log in a folder."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PARALLEL_")}
     environment |= {
@@ -106,7 +108,7 @@ def started(folder: Path, upstream: str, *command: str, **pipes: Any) -> Iterato
     }
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "parallel_mcp", *command], stderr=log, env=environment, cwd=folder, **pipes
+            [sys.executable, *program, *command], stderr=log, env=environment, cwd=folder, **pipes
         )
         try:
             yield process
@@ -265,12 +267,12 @@ class Port(Victim):
 
 
 @contextmanager
-def port(folder: Path, upstream: str, *command: str) -> Iterator[Port]:
+def port(folder: Path, upstream: str, *command: str, program: Sequence[str] = ("-m", "parallel_mcp")) -> Iterator[Port]:
     """A command that listens; ready when it does."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         number = int(probe.getsockname()[1])
-    with started(folder, upstream, *command, "--port", str(number)) as process:
+    with started(folder, upstream, *command, "--port", str(number), program=program) as process:
         victim = Port(process, folder / "log", number)
         try:
             for _ in range(int(PATIENCE / 0.05)):

@@ -1,0 +1,91 @@
+"""What the SDK gets wrong: a test that fails here says that the piece of `compat` in its name can go."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx2
+import pytest
+from mcp import Client
+from mcp.server.mcpserver import MCPServer
+from mcp_types import jsonrpc_message_adapter
+from pydantic import ValidationError
+
+from tests.support.upstream import serving
+
+pytestmark = pytest.mark.anyio
+
+LEGACY = {"content-type": "application/json", "mcp-protocol-version": "2025-06-18"}
+BOTH = {**LEGACY, "accept": "application/json, text/event-stream"}
+
+
+def plain_server() -> MCPServer[Any]:
+    """The SDK's server with one tool, and nothing of ours around it."""
+    server: MCPServer[Any] = MCPServer("plain")
+
+    @server.tool()
+    def echo(text: str) -> str:
+        return text
+
+    return server
+
+
+@pytest.fixture
+async def plain() -> AsyncIterator[httpx2.AsyncClient]:
+    app = plain_server().streamable_http_app(stateless_http=True)
+    async with serving(app) as url, httpx2.AsyncClient(base_url=url, trust_env=False, timeout=10) as client:
+        del client.headers["accept"]
+        yield client
+
+
+def call(text: str = "hello", **more: Any) -> dict[str, Any]:
+    params = {"name": "echo", "arguments": {"text": text}}
+    return {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params, **more}
+
+
+async def test_accept__a_call_without_both_types_is_refused(plain: httpx2.AsyncClient) -> None:
+    for accept in ("application/json", "text/event-stream"):
+        response = await plain.post("/mcp", json=call(), headers={**LEGACY, "accept": accept})
+        assert response.status_code == 406
+
+
+async def test_messages__half_a_surrogate_pair_is_refused(plain: httpx2.AsyncClient) -> None:
+    body = json.dumps(call("cut HALF")).replace("HALF", r"\ud83d")
+    response = await plain.post("/mcp", content=body.encode(), headers=BOTH)
+    assert response.status_code == 400
+
+
+async def test_messages__a_byte_order_mark_is_refused(plain: httpx2.AsyncClient) -> None:
+    response = await plain.post("/mcp", content=b"\xef\xbb\xbf" + json.dumps(call()).encode(), headers=BOTH)
+    assert response.status_code == 400
+
+
+@pytest.mark.parametrize("number", [None, 1.5, True])
+async def test_messages__a_request_with_a_bad_id_is_taken_for_a_notification(
+    plain: httpx2.AsyncClient, number: Any
+) -> None:
+    response = await plain.post("/mcp", json=call(id=number), headers=BOTH)
+    assert response.status_code == 202
+
+
+async def test_http_errors__the_refusal_quotes_the_request(plain: httpx2.AsyncClient) -> None:
+    response = await plain.post("/mcp", json={"secret": "words of a question"}, headers=BOTH)
+    assert response.status_code == 400
+    assert "words of a question" in response.text
+
+
+async def test_unknown_names__an_unknown_tool_is_a_result_and_no_protocol_error() -> None:
+    async with Client(plain_server()) as client:
+        result = await client.call_tool("no_such_tool", {})
+    assert result.is_error
+
+
+async def test_checked_tools__unknown_arguments_are_ignored() -> None:
+    async with Client(plain_server()) as client:
+        result = await client.call_tool("echo", {"text": "hello", "unknown": 1})
+    assert not result.is_error
+
+
+def test_stdio__a_line_that_cannot_be_read_raises_where_nobody_can_answer_it() -> None:
+    with pytest.raises(ValidationError):
+        jsonrpc_message_adapter.validate_json('{"jsonrpc": "2.0", "id": 1, "method": "a\\ud83d"}', by_name=False)
