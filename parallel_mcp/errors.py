@@ -19,6 +19,7 @@ ParallelError
     ├── KeyRefused              401
     ├── CreditRefused           402
     ├── AccessRefused           403
+    ├── GatewayRefused          401, 403 or 407 from something on the way
     ├── InteractionUnknown      404
     ├── RateRefused             429
     ├── ServiceFailed           5xx, or an error in place of an answer
@@ -231,6 +232,17 @@ class AccessRefused(UpstreamError):
     kind = "not_allowed"
     headline = "Parallel does not allow this key to do that"
     advice = "Try a smaller model, or ask the account's owner for access."
+
+
+class GatewayRefused(UpstreamError):
+    """401, 403 or 407 with a page instead of JSON: not Parallel's answer, so it says nothing about the key."""
+
+    kind = "gateway"
+    headline = "A gateway or proxy on the way to Parallel refused the request"
+    advice = (
+        "The API key is not the cause. Check the proxy variables, the network's firewall and PARALLEL_BASE_URL where "
+        "this server runs; `parallel-mcp doctor` shows what is set."
+    )
 
 
 class InteractionUnknown(UpstreamError):

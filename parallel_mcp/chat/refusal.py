@@ -27,12 +27,18 @@ def refusal(
     """
     if 300 <= status < 400:
         return AnswerUnreadable("it sends us to another address", status=status, may_be_billed=False)
-    message, ref_id = _error_body(dict_of(loaded(decoded(body)[0])), hide)
+    text = decoded(body)[0]
+    if status in _GATEWAY and text.lstrip().startswith("<"):
+        return errors.GatewayRefused(status=status)
+    message, ref_id = _error_body(dict_of(loaded(text)), hide)
     kind = _REFUSALS.get(status)
     if kind is None:
         kind = errors.RequestRefused if 405 <= status < 500 else errors.ServiceFailed
     return kind(message, status=status, ref_id=ref_id, retry_after=retry_after, may_be_billed=may_be_billed)
 
+
+_GATEWAY = frozenset({401, 403, 407})
+"""What proxies and firewalls answer with a page of their own, where Parallel would answer with JSON."""
 
 _REFUSALS: Mapping[int, type[UpstreamError]] = {
     400: errors.RequestRefused,

@@ -27,7 +27,7 @@ def add_resources(server: MCPServer[AppContext]) -> None:
         mime_type="application/json",
     )
     async def history(ctx: Context[AppContext, Any], before: str | None = None) -> str:
-        rows = await _read(ctx, lambda service, principal: service.store.list(principal.scope, before, PAGE))
+        rows = await _read(ctx, lambda service, principal: service.store.list(principal.scope, before or None, PAGE))
         page = [tools.research_of(row).model_dump(mode="json", exclude={"answer"}) for row in rows]
         following = f"research://?before={rows[-1].research_id}" if len(rows) == PAGE else None
         return json.dumps({"research": page, "next": following}, ensure_ascii=False)

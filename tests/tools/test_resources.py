@@ -35,6 +35,13 @@ async def test_the_history_is_newest_first_and_paged(connect: Connect, upstream:
     assert second["next"] is None
 
 
+async def test_an_empty_before_is_the_first_page(connect: Connect, upstream: Upstream) -> None:
+    async with connect() as client:
+        found = await ask(client, "Why?")
+        page = json.loads(await read(client, "research://?before="))
+    assert [row["research_id"] for row in page["research"]] == [found["research_id"]]
+
+
 async def test_a_research_is_read_whole_as_markdown_and_as_json(connect: Connect, upstream: Upstream) -> None:
     async with connect() as client:
         found = await ask(client, "Why?")
