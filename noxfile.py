@@ -72,7 +72,7 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def coverage(session: nox.Session) -> None:
     """The tests with branch coverage, which must not fall below the floor in pyproject.toml."""
-    session.install("-e", ".[test]", "pytest-cov")
+    session.install("-e", ".[test]")
     session.run("pytest", "-q", "-n", "2", "--cov", "--cov-report=term:skip-covered", *session.posargs)
 
 
