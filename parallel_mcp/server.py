@@ -201,5 +201,5 @@ async def open_store(settings: Settings) -> AsyncIterator[Store]:
 def _store(url: str, retention_days: float) -> RedisStore | SQLiteStore:
     if url.startswith(SCHEMES):
         return RedisStore(url, retention_days=retention_days)
-    path = None if url == "memory:" else Path(url.removeprefix("sqlite:///")).expanduser()
+    path = None if url == "memory:" else Path(url.removeprefix("sqlite:///"))
     return SQLiteStore(path, retention_days=retention_days)

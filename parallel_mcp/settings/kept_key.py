@@ -7,12 +7,12 @@ import platformdirs
 
 from parallel_mcp.environment import is_placeholder, meant_key
 from parallel_mcp.settings.reading import SettingsError
-from parallel_mcp.settings.values import fits_a_header
+from parallel_mcp.settings.values import fits_a_header, homes_folder
 
 
 def key_file() -> Path:
     """Where `parallel-mcp key set` keeps the key."""
-    return Path(platformdirs.user_config_dir("parallel-mcp", appauthor=False)) / "api_key"
+    return homes_folder(platformdirs.user_config_dir) / "api_key"
 
 
 def keep_key(given: str) -> Path:

@@ -3,7 +3,7 @@
 import ipaddress
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -139,7 +139,15 @@ def _check_redis(value: str, is_url: bool) -> None:
 
 def default_store() -> str:
     """The SQLite file in the user's data folder."""
-    return str(Path(platformdirs.user_data_dir("parallel-mcp", appauthor=False)) / "research.sqlite3")
+    return str(homes_folder(platformdirs.user_data_dir) / "research.sqlite3")
+
+
+def homes_folder(find: Callable[..., str]) -> Path:
+    """The program's folder of one kind; one that cannot be there where the user has no home."""
+    try:
+        return Path(find("parallel-mcp", appauthor=False))
+    except RuntimeError:
+        return Path("~", "parallel-mcp")
 
 
 def log_level(value: object) -> object:

@@ -28,6 +28,7 @@ from parallel_mcp.research import (
     Spent,
 )
 from parallel_mcp.stores import text
+from parallel_mcp.stores.private_file import make_private
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection, float], T]
@@ -108,7 +109,7 @@ class SQLiteStore:
     def __init__(
         self, path: Path | None, *, retention_days: float = 30, clock: Callable[[], float] = time.time
     ) -> None:
-        self._path = None if path is None else path.expanduser()
+        self._path = None if path is None else Path(os.path.expanduser(path))
         self._retention = retention_days * DAY_SECONDS
         self._clock = clock
         # One thread at a time: a connection has one transaction.
@@ -351,7 +352,7 @@ class SQLiteStore:
 
     def _opened(self) -> sqlite3.Connection:
         if self._path is not None:
-            _make(self._path)
+            make_private(self._path)
         db = sqlite3.connect(
             self._path or ":memory:", timeout=SLICE_SECONDS, isolation_level=None, check_same_thread=False
         )
@@ -391,18 +392,6 @@ def _transaction(db: sqlite3.Connection) -> Iterator[None]:
             if db.in_transaction:
                 db.execute("ROLLBACK")
         raise
-
-
-def _make(path: Path) -> None:
-    """Make the file and its folder for this user only, where they do not exist.
-
-    SQLite would make it readable for others. An existing file is not opened here: closing it would drop
-    the locks that this process has on it.
-    """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not path.exists():
-        with contextlib.suppress(FileExistsError):
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
@@ -567,8 +556,8 @@ _REASONS = {
     sqlite3.SQLITE_BUSY: "another program holds the file; close it, or try again.",
     sqlite3.SQLITE_LOCKED: "another program holds the file; close it, or try again.",
     sqlite3.SQLITE_FULL: "the disk is full. Free some space, or set PARALLEL_MCP_STORE to a file elsewhere.",
-    sqlite3.SQLITE_READONLY: "the file is not writable. Mend its permissions, or set PARALLEL_MCP_STORE.",
-    sqlite3.SQLITE_CANTOPEN: "the file cannot be opened. Mend its permissions, or set PARALLEL_MCP_STORE.",
+    sqlite3.SQLITE_READONLY: "the file is not writable. Correct its permissions, or set PARALLEL_MCP_STORE.",
+    sqlite3.SQLITE_CANTOPEN: "the file cannot be opened. Correct its permissions, or set PARALLEL_MCP_STORE.",
     sqlite3.SQLITE_NOTADB: "the file is damaged or is no SQLite file. Keep a copy, then move it away.",
     sqlite3.SQLITE_CORRUPT: "the file is damaged. Keep a copy, then move it away.",
     sqlite3.SQLITE_IOERR: "the disk failed to read or write it.",
@@ -582,7 +571,7 @@ def _code(error: BaseException | None) -> int:
 
 def _reason(error: BaseException | None) -> str:
     if isinstance(error, OSError):
-        return f"{error.strerror or 'the file cannot be opened'}. Mend that, or set PARALLEL_MCP_STORE."
+        return f"{error.strerror or 'the file cannot be opened'}. Correct that, or set PARALLEL_MCP_STORE."
     if isinstance(error, ValueError):
         return "a row cannot be read by this version. Keep a copy of the file, then move it away."
     return _REASONS.get(_code(error), f"{error}.")

@@ -22,7 +22,7 @@ KEY = "vN3-sWq8_TzKf0RbY7xLd2HcJm5PgA1u"
 
 def key_of(value: str) -> str | None:
     settings, _ = read({"PARALLEL_API_KEY": value})
-    return settings.api_key and settings.api_key.get_secret_value()
+    return settings.api_key.get_secret_value() if settings.api_key else None
 
 
 @pytest.mark.parametrize("value", PLACEHOLDERS)

@@ -362,3 +362,33 @@ async def test_a_folder_that_is_not_writable_is_a_clear_error(tmp_path: Path) ->
         said = done.stdout.decode()
         assert "Permission denied" in said or "not writable" in said, said
         assert "PARALLEL_MCP_STORE" in said
+
+
+async def test_every_folder_on_the_way_is_made_for_this_user_only(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b" / "c" / "r.sqlite3"
+    async with opened(path) as store:
+        await store.list(ALICE)
+    assert [stat.S_IMODE(folder.stat().st_mode) for folder in list(path.parents)[:3]] == [0o700] * 3
+
+
+@pytest.mark.parametrize("beside", ["", "-wal", "-shm"])
+async def test_a_link_is_not_followed(tmp_path: Path, beside: str) -> None:
+    target = tmp_path / "elsewhere"
+    target.write_bytes(b"")
+    path = tmp_path / "r.sqlite3"
+    path.with_name(path.name + beside).symlink_to(target)
+    async with opened(path) as store:
+        with pytest.raises(StoreFailed, match="is a link"):
+            await store.list(ALICE)
+    assert target.read_bytes() == b""
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give a file away")
+async def test_a_file_of_another_user_is_not_used(tmp_path: Path) -> None:
+    path = tmp_path / "r.sqlite3"
+    path.touch(0o666)
+    os.chown(path, 65534, 65534)
+    async with opened(path) as store:
+        with pytest.raises(StoreFailed, match="belongs to another user"):
+            await store.list(ALICE)
+    assert path.stat().st_size == 0
