@@ -4,6 +4,7 @@ Both are `page/page.html`, which `npm run build --prefix parallel_mcp/report/pag
 """
 
 import html
+import json
 import re
 from functools import cache
 from importlib.resources import files
@@ -11,8 +12,8 @@ from importlib.resources import files
 from parallel_mcp.models import Research
 
 _PLACE = "<!--research-->"
-# JSON inside a script element: nothing in it may look like markup or end a line for anybody.
-_ESCAPES = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029\u0085"}
+# JSON inside a script element: ASCII, and nothing in it may look like markup.
+_ESCAPES = {ord(char): f"\\u{ord(char):04x}" for char in "<>&"}
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -24,7 +25,7 @@ def app() -> str:
 
 def page(research: Research) -> str:
     """The page with a research run in it, which opens by itself and asks for nothing."""
-    data = _SURROGATES.sub("\ufffd", research.model_dump_json()).translate(_ESCAPES)
+    data = json.dumps(research.model_dump()).translate(_ESCAPES)
     title = html.escape(_SURROGATES.sub("\ufffd", " ".join(research.question.split())[:120]))
     held = (
         '<meta http-equiv="Content-Security-Policy" content="font-src \'none\'">\n'

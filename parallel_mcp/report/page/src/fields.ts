@@ -93,7 +93,7 @@ export class Fields {
     const head = el("tr", {}, ...columns.map((name) => el("th", { scope: "col", dir: "auto" }, humanised(name))),
       based && el("th", { scope: "col" }, "Basis"));
     const body = rows.map((row, index) => el("tr", {},
-      ...columns.map((name) => el("td", { dir: "auto" }, this.value(row[name], "", DEEPEST), this.basis(`${path}.${index}.${name}`))),
+      ...columns.map((name) => el("td", { dir: "auto" }, this.value(Object.hasOwn(row, name) ? row[name] : null, "", DEEPEST), this.basis(`${path}.${index}.${name}`))),
       based && el("td", {}, this.basis(`${path}.${index}`))));
     return el("div", { class: "wide", tabindex: 0, role: "group", "aria-label": humanised(path.split(".").pop() ?? "Table") },
       el("table", {}, el("thead", {}, head), el("tbody", {}, ...body)));

@@ -85,31 +85,33 @@ function inHost(host: Host): void {
   function take(value: unknown): void {
     stop.abort();
     stop = new AbortController();
-    arrived(readResult(value, question()), false);
+    void arrived(readResult(value, question()), false);
   }
 
   /** Show a result; `polled` are those that the model has not seen. */
-  function arrived(result: Result, polled: boolean): void {
+  async function arrived(result: Result, polled: boolean): Promise<void> {
     last = result.text;
     const { report } = result;
+    const { signal } = stop;
+    if (polled && report?.status !== "working") tell(result);
     if (report?.status === "working") return keepOn(report, result);
+    const full = result.cut && report?.researchId ? await whole(report.researchId) : null;
+    if (signal.aborted) return;
     working = null;
-    if (!report) failed(result);
-    else {
-      show(report, reportOf(report, look()));
-      offer(report);
-      say(report.answer ? "The answer is here." : `The research run is ${report.status}.`);
-      if (result.cut && report.researchId) void whole(report.researchId, stop.signal);
-    }
-    if (polled) tell(result);
+    if (!report) return failed(result);
+    finished(full ?? report);
   }
 
-  /** What was left out to spare the model is shown all the same, where the host lets the page read it. */
-  async function whole(id: string, signal: AbortSignal): Promise<void> {
-    if (!host.can("serverResources")) return;
-    const text = await readText(host, `research://${id}/json`).catch(() => null);
-    const report = text === null ? null : readReport(JSON.parse(text));
-    if (report && !signal.aborted) show(report, reportOf(report, look()));
+  function finished(report: Report): void {
+    show(report, reportOf(report, look()));
+    offer(report);
+    say(report.answer ? "The answer is here." : `The research run is ${report.status}.`);
+  }
+
+  /** The run with what was left out to spare the model, where the host lets the page read it. */
+  async function whole(id: string): Promise<Report | null> {
+    if (!host.can("serverResources")) return null;
+    return readText(host, `research://${id}/json`).then((text) => readReport(JSON.parse(text)), () => null);
   }
 
   function keepOn(report: Report, result: Result): void {
@@ -123,7 +125,7 @@ function inHost(host: Host): void {
     const { signal } = stop;
     void follow(host, result, signal, (seen) => working?.expect(seen.usual, seen.report?.seconds ?? null)).then((final) => {
       if (signal.aborted) return;
-      if (final) arrived(final, true);
+      if (final) void arrived(final, true);
       else say("The host no longer answers; ask the assistant to go on with the research run.");
     });
   }
@@ -132,7 +134,7 @@ function inHost(host: Host): void {
     stop.abort();
     stop = new AbortController();
     try {
-      arrived(readResult(await host.request("tools/call", { name: "deep_research", arguments: { research_id: id, cancel: true } }), question()), true);
+      await arrived(readResult(await host.request("tools/call", { name: "deep_research", arguments: { research_id: id, cancel: true } }), question()), true);
     } catch {
       say("It could not be stopped.");
     }
@@ -163,7 +165,7 @@ function inHost(host: Host): void {
   async function resume(): Promise<void> {
     begin();
     try {
-      arrived(readResult(await host.request("tools/call", { name: "deep_research", arguments: asked }), question()), true);
+      await arrived(readResult(await host.request("tools/call", { name: "deep_research", arguments: asked }), question()), true);
     } catch {
       cancelled("the host did not carry it out");
     }
