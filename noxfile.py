@@ -10,7 +10,7 @@ nox.needs_version = ">=2026.1"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
 nox.options.error_on_missing_interpreters = False
-nox.options.sessions = ["lint", "types", "dependencies", "wheel", "tests"]
+nox.options.sessions = ["lint", "types", "dependencies", "wheel", "page", "tests"]
 
 PYTHONS = ("3.11", "3.12", "3.13")
 
@@ -60,6 +60,14 @@ def wheel(session: nox.Session) -> None:
             include_outer_env=False,
             silent=True,
         )
+
+
+@nox.session(venv_backend="none")
+def page(session: nox.Session) -> None:
+    """The report page: types, and whether page.html is what its sources give; `nox -s page -- build` builds it."""
+    for folder in ("parallel_mcp/report/page", "tests/page"):
+        session.run("npm", "install", "--prefix", folder, "--no-save", "--no-package-lock", "--no-audit", "--no-fund")
+    session.run("npm", "run", "--prefix", "parallel_mcp/report/page", *(session.posargs or ["check"]))
 
 
 @nox.session(python=PYTHONS)

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from parallel_mcp.http import application
 from parallel_mcp.settings import Settings
-from tests.upstream import serving
+from tests.support.upstream import serving
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -114,6 +114,11 @@ class Host:
     async def run(self, method: str, *arguments: Any) -> Any:
         script = f"(given) => host.{method}(...JSON.parse(given))"
         return await self.page.evaluate(script, json.dumps(arguments))
+
+    async def stop_the_clock(self) -> None:
+        """From here on time passes only when `page.clock` is told so."""
+        now: int = await self.page.evaluate("Date.now()")
+        await self.page.clock.pause_at(now + 1_000)
 
     async def log(self, kind: str) -> list[dict[str, Any]]:
         entries: list[dict[str, Any]] = await self.page.evaluate("() => host.log")

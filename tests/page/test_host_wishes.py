@@ -11,7 +11,7 @@ from starlette.types import ASGIApp
 
 from parallel_mcp.settings import Settings
 from tests.page.harness import Host, hosting
-from tests.upstream import Received, Upstream, answered, chunk, events
+from tests.support.upstream import Received, Upstream, answered, chunk, events
 
 pytestmark = pytest.mark.anyio
 
@@ -198,6 +198,7 @@ async def test_full_screen_is_offered_where_the_host_has_it(host: Host) -> None:
 async def test_polling_slows_down_where_the_host_refuses_and_gives_up_at_last(host: Host, upstream: Upstream) -> None:
     upstream.hold()
     await host.run("show", "deep_research", QUESTION, {"answers": {"call": "busy"}})
+    await host.stop_the_clock()
     await host.run("call")
     await expect(host.view.locator(".working")).to_be_visible()
     waits = []

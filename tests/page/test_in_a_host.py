@@ -8,7 +8,7 @@ from playwright.async_api import Browser, expect
 
 from parallel_mcp.settings import Settings
 from tests.page.harness import Host, hosting
-from tests.upstream import Upstream
+from tests.support.upstream import Upstream
 
 pytestmark = pytest.mark.anyio
 
@@ -51,11 +51,13 @@ async def test_a_web_answer_is_shown_too(host: Host) -> None:
 async def test_a_run_that_works_goes_on_by_itself_and_the_model_is_told(host: Host, upstream: Upstream) -> None:
     gate = upstream.hold()
     await host.run("show", "deep_research", QUESTION)
+    await host.stop_the_clock()
     await host.run("call")
     await expect(host.view.locator(".working")).to_contain_text("Researching with base")
     await expect(host.view.locator(".working")).to_contain_text("Usually done after 15 to 100 s")
+    await host.page.clock.fast_forward(2_900)
     assert await host.log("call") == [], "not before the time that the tool asked for"
-    await host.page.clock.fast_forward(3_000)
+    await host.page.clock.fast_forward(100)
     (first,) = await host.logged("call")
     assert first["name"] == "deep_research"
     assert set(first["arguments"]) == {"research_id"}
