@@ -16,7 +16,7 @@ from tests.support.upstream import Received, Upstream, answered, chunk, events
 pytestmark = pytest.mark.anyio
 
 QUESTION = {"question": "Why is the sky blue?"}
-ALL = {
+ALL: dict[str, Any] = {
     "openLinks": {},
     "downloadFile": {},
     "serverTools": {},
