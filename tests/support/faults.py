@@ -255,8 +255,8 @@ BODIES: dict[str, str] = {
     "Parallel's body": '{"type": "error", "error": {"ref_id": "r-1", "message": "No", "detail": {"why": "so"}}}',
     "OpenAI's body": '{"error": {"message": "No", "type": "invalid", "param": null, "code": null}}',
     "FastAPI's body": '{"detail": [{"loc": ["body", "messages"], "msg": "No", "type": "value_error"}]}',
-    "an HTML body": "<html><body><h1>No</h1></body></html>",
     "an empty body": "",
+    "an HTML body": "<html><body><h1>No</h1></body></html>",
 }
 
 STATUSES: dict[int, type[UpstreamError]] = {
@@ -294,10 +294,10 @@ def _refusals() -> Iterator[Fault]:
     for status, error in STATUSES.items():
         tries = TRIES if status == 429 or status >= 500 else 1
         for body, text in BODIES.items():
-            group = f"HTTP {status}, with any body"
-            yield Fault(
-                f"HTTP {status} with {body}", group, error, error, _refusing(status, text), status == 408, tries
-            )
+            gateway = status in (401, 403) and text.startswith("<")
+            ends = errors.GatewayRefused if gateway else error
+            group = f"HTTP {status}, with a page" if gateway else f"HTTP {status}, with any body"
+            yield Fault(f"HTTP {status} with {body}", group, ends, ends, _refusing(status, text), status == 408, tries)
 
 
 def _unsent(name: str, place: Place, tries: int = TRIES) -> Fault:
