@@ -37,14 +37,14 @@ ROOMS: dict[str, set[str]] = {
         *("errors", "models", "settings", "client", "research", "stores"),
         *("report", "tools", "tasks", "sandbox", "telemetry", "compat", "prompts"),
     },
-    "stdio": {"errors", "hosts", "server", "telemetry", "tools", "compat"},
+    "stdio": {"environment", "settings", "research", "errors", "hosts", "server", "telemetry", "tools", "compat"},
     "http": {"server", "settings", "research", "errors", "telemetry", "compat"},
     "doctor": {"chat", "client", "errors", "research", "server", "settings"},
     "cli": {
-        *("errors", "hosts", "settings", "research", "server", "stdio", "http", "doctor"),
+        *("environment", "errors", "hosts", "settings", "research", "server", "stdio", "http", "doctor"),
         *("sandbox", "report", "telemetry", "text"),
     },
-    "__main__": {"cli"},
+    "__main__": {"stdio", "cli"},
 }
 
 

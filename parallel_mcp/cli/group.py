@@ -11,14 +11,15 @@ from parallel_mcp.cli.doctor import doctor
 from parallel_mcp.cli.history import history
 from parallel_mcp.cli.install import install
 from parallel_mcp.cli.key import key
-from parallel_mcp.cli.options import NAME, setting_flags
+from parallel_mcp.cli.options import NAME, no_front, setting_flags
 from parallel_mcp.cli.sandbox import sandbox
-from parallel_mcp.cli.serving import http, serve_stdio, stdio
+from parallel_mcp.cli.serving import engine, http, serve_stdio, stdio
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name=NAME)
 @setting_flags(http=False)
+@no_front
 @click.pass_context
 def main(ctx: click.Context, /, **flags: Any) -> None:
     """Parallel's Chat API for agents: web answers and deep research with citations, as an MCP server.
@@ -33,5 +34,5 @@ def main(ctx: click.Context, /, **flags: Any) -> None:
         serve_stdio(flags)
 
 
-for command in (stdio, http, answer, research, history, sandbox, install, key, doctor):
+for command in (stdio, engine, http, answer, research, history, sandbox, install, key, doctor):
     main.add_command(command)

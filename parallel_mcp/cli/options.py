@@ -17,15 +17,13 @@ NAME = "parallel-mcp"
 
 LAST_EXPORT_SECONDS = 2.0
 
-HTTP_ONLY = ("host", "port", "bring_your_own_key", "allowed_hosts", "allowed_origins", "shutdown_seconds")
-
 
 def setting_flags(*, http: bool) -> Callable[[Command], Command]:
     """A flag for each setting that is not a secret."""
 
     def decorate(command: Command) -> Command:
         for name, field in reversed(configuration.fields().items()):
-            if name in configuration.SECRETS or (name in HTTP_ONLY and not http):
+            if name in configuration.SECRETS or (name in configuration.HTTP_ONLY and not http):
                 continue
             flag = "--" + name.replace("_", "-")
             flags = f"{flag}/--no-{flag[2:]}" if field.annotation is bool else flag
@@ -43,6 +41,12 @@ def setting_flags(*, http: bool) -> Callable[[Command], Command]:
         return command
 
     return decorate
+
+
+def no_front(command: Command) -> Command:
+    """The flag that the front looks for; past that it says nothing."""
+    text = "Serve in one process, which gives research under way back when the host goes"
+    return click.option("--no-front", is_flag=True, expose_value=False, help=text)(command)
 
 
 def _joined(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...] | None:

@@ -1,35 +1,55 @@
-"""`stdio` and `http`: the MCP server."""
+"""`stdio`, `engine` and `http`: the MCP server."""
 
-import sys
 from typing import Any
 
 import click
 
 from parallel_mcp.cli.ending import Failed, Misused
-from parallel_mcp.cli.options import NAME, setting_flags, settings_of, usable_settings
-from parallel_mcp.settings import SettingsError
+from parallel_mcp.cli.options import NAME, no_front, setting_flags, settings_of, usable_settings
+from parallel_mcp.settings import Settings, SettingsError
 
 
 @click.command()
 @setting_flags(http=False)
+@no_front
 def stdio(**flags: Any) -> None:
     """Serve MCP over stdin and stdout (what happens without a command, too)."""
     serve_stdio(flags)
 
 
 def serve_stdio(flags: dict[str, Any]) -> None:
-    """The MCP server over pipes, until the host closes them."""
+    """The MCP server in one process: with a front, the command line is asked for its engine."""
     import anyio
 
     from parallel_mcp.server import build
-    from parallel_mcp.stdio import engine
+    from parallel_mcp.stdio.engine import serve
 
-    if sys.stdin.isatty():
-        click.echo(f"{NAME}: waiting for an MCP host on stdin; see --help for what else there is.", err=True)
+    anyio.run(serve, build(*_some_settings(flags)))
+
+
+@click.command(hidden=True)
+@click.option("--front", required=True, help="The front's version", expose_value=False)
+@setting_flags(http=False)
+def engine(**flags: Any) -> None:
+    """The server behind a front, which it outlives while research is under way. Not for use by hand."""
+    import anyio
+
+    from parallel_mcp.server import build
+    from parallel_mcp.stdio.engine import serve_front
+    from parallel_mcp.stdio.finishing import Finishing
+
+    settings, fault = _some_settings(flags)
+    file = settings.finishing_file
+    finishing = Finishing(file, settings.timeouts) if file is not None else None
+    anyio.run(serve_front, build(settings, fault), finishing)
+
+
+def _some_settings(flags: dict[str, Any]) -> tuple[Settings, str | None]:
+    """The settings, without those that are wrong, which is said here and by every call."""
     settings, fault = usable_settings(flags)
     if fault is not None:
         click.echo(f"{NAME}: the settings are wrong, which every call will say. {fault}", err=True)
-    anyio.run(engine.serve, build(settings, fault))
+    return settings, fault
 
 
 @click.command()

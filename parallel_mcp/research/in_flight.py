@@ -1,5 +1,6 @@
 """Requests of this process that are under way, and the calls that watch them."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -55,9 +56,16 @@ class ResearchInFlight(InFlight):
 
     row: ResearchRun
     began: float = field(default_factory=anyio.current_time)
+    began_at: float = field(default_factory=time.time)
+    """By the wall clock, in Unix seconds: the loop's own may stand still while the machine sleeps."""
     outcome: Outcome | None = None
     refused: bool = False
     """Whether Parallel refused a brought key: such a research leaves no row."""
+
+    @property
+    def age(self) -> float:
+        """Seconds since this process began it, by the wall clock."""
+        return time.time() - self.began_at
 
     def snapshot(self) -> ResearchRun:
         """The row as this process knows it, whether or not the store does."""

@@ -39,6 +39,8 @@ SHUTDOWN_STORE_SECONDS = 0.5
 STOP_SECONDS = 1.0
 """How long a cancel waits for the request to be closed."""
 
+FINISH_POLL_SECONDS = 0.1
+
 SEEN_LAPSE_SECONDS = 3600.0
 
 MAX_VERIFIED_KEYS = 10_000
@@ -103,6 +105,7 @@ class ResearchService:
         self.upstream = UpstreamHealth()
         self._shields: set[anyio.CancelScope] = set()
         self._closing = False
+        self._finishing = False
         self._group: TaskGroup
 
     @asynccontextmanager
@@ -113,6 +116,23 @@ class ResearchService:
                 yield self
             finally:
                 self._close()
+
+    @property
+    def is_working(self) -> bool:
+        """Whether research runs are under way in this process."""
+        return bool(self._research_in_flight)
+
+    async def finish(self, limits: Mapping[str, float]) -> None:
+        """Take nothing new, let web answers go, and wait until the research runs under way are over and stored.
+
+        `limits` are the seconds that a run may take in all, by model, and by the wall clock: a machine may sleep
+        meanwhile. What is not over then is given up when the service closes.
+        """
+        self._finishing = True
+        for answer in self._answers_in_flight.values():
+            answer.scope.cancel()
+        while any(run.age < limits[run.row.question.model] for run in self._research_in_flight.values()):
+            await anyio.sleep(FINISH_POLL_SECONDS)
 
     def _close(self) -> None:
         self._closing = True
@@ -152,7 +172,7 @@ class ResearchService:
 
         Raises BudgetReached, StoreFailed, or NotReady once the desk is closing.
         """
-        if self._closing:
+        if self._closing or self._finishing:
             raise errors.NotReady(CLOSING)
         await self._verify_key(principal)
         new = NewRun(
@@ -186,7 +206,7 @@ class ResearchService:
 
     async def _begin(self, principal: Principal, row: ResearchRun) -> None:
         """Work on a row that is leased to us."""
-        if self._closing:
+        if self._closing or self._finishing:
             await self._release(row.research_id, sent=False)
             raise errors.NotReady(CLOSING)
         in_flight = self._research_in_flight[row.research_id] = ResearchInFlight(row=row)
@@ -254,7 +274,7 @@ class ResearchService:
 
     async def _take_over(self, principal: Principal, row: ResearchRun) -> bool:
         """Claim a row whose lease has lapsed; True if that changed it."""
-        if self._closing or not self._lapsed_twice(row):
+        if self._closing or self._finishing or not self._lapsed_twice(row):
             return False
         price = self._config.prices[row.question.model]
         with self._shielded_for():
@@ -422,7 +442,7 @@ class ResearchService:
         return in_flight.answer.model_copy(update={"reused": True}) if joined else in_flight.answer
 
     def _begin_answer(self, principal: Principal, question: Question, key: str) -> AnswerInFlight:
-        if self._closing:
+        if self._closing or self._finishing:
             raise errors.NotReady(CLOSING)
         in_flight = self._answers_in_flight[key] = AnswerInFlight()
         self._group.start_soon(self._answer, principal, question, key, in_flight, name="web_answer")

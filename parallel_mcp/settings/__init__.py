@@ -2,7 +2,18 @@
 
 from parallel_mcp.environment import variable
 from parallel_mcp.settings.kept_key import keep_key, key_file
-from parallel_mcp.settings.model import SECRETS, Settings, fields
+from parallel_mcp.settings.model import HTTP_ONLY, SECRETS, Settings, fields, stdio_flags
 from parallel_mcp.settings.reading import SettingsError, read
 
-__all__ = ["SECRETS", "Settings", "SettingsError", "fields", "keep_key", "key_file", "read", "variable"]
+__all__ = [
+    "HTTP_ONLY",
+    "SECRETS",
+    "Settings",
+    "SettingsError",
+    "fields",
+    "keep_key",
+    "key_file",
+    "read",
+    "stdio_flags",
+    "variable",
+]

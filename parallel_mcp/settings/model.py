@@ -1,7 +1,10 @@
 """`Settings`: everything that can be set, in one frozen object."""
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 from pydantic.fields import FieldInfo
@@ -29,6 +32,7 @@ class Settings(BaseModel):
         None, repr=False, description="Where research is kept: a file, memory: or redis://HOST"
     )
     wait_seconds: float = Field(45, gt=0, le=3600, description="How long deep_research waits before it returns an id")
+    finish_research: bool = Field(True, description="Finish research under way after the host has gone")
     reuse_seconds: float = Field(600, ge=0, description="How long a finished answer is given again; 0 turns it off")
     retention_days: float = Field(30, gt=0, le=3660, description="How long research is kept")
     requests_per_minute: int = Field(300, gt=0, description="Pacing, per Parallel key")
@@ -95,14 +99,35 @@ class Settings(BaseModel):
 
     @property
     def store_url(self) -> str:
-        """Where research is kept, with the default filled in; the sandbox's stays in memory."""
-        return self.store or ("memory:" if self.sandbox else values.default_store())
+        """Where research is kept, with the default filled in; the sandbox's has a file of its own."""
+        return self.store or values.default_store("sandbox" if self.sandbox else "research")
+
+    @property
+    def finishing_file(self) -> Path | None:
+        """Where the engines that finish research on this store count themselves; None where nothing is finished."""
+        if not self.finish_research or self.store_url == "memory:":
+            return None
+        shared = urlsplit(self.store_url).scheme in ("redis", "rediss", "unix")
+        store = values.default_store() if shared else self.store_url.removeprefix("sqlite:///")
+        return Path(os.path.expanduser(store)).with_suffix(".finishing")
 
 
 SECRETS = frozenset({"api_key", "access_tokens"})
+HTTP_ONLY = ("host", "port", "bring_your_own_key", "allowed_hosts", "allowed_origins", "shutdown_seconds")
 _HIDDEN = frozenset({"key_fault", "timeouts", "heartbeat_seconds"})
 
 
 def fields() -> dict[str, FieldInfo]:
     """The settings that a person can set, by name."""
     return {name: field for name, field in Settings.model_fields.items() if name not in _HIDDEN}
+
+
+def stdio_flags() -> dict[str, bool]:
+    """The flags of a stdio server, and whether each takes a value."""
+    flags: dict[str, bool] = {}
+    for name, field in fields().items():
+        flag, switch = name.replace("_", "-"), field.annotation is bool
+        if name in SECRETS or name in HTTP_ONLY:
+            continue
+        flags |= {f"--{flag}": False, f"--no-{flag}": False} if switch else {f"--{flag}": True}
+    return flags

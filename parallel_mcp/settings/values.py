@@ -137,9 +137,9 @@ def _check_redis(value: str, is_url: bool) -> None:
         )
 
 
-def default_store() -> str:
+def default_store(name: str = "research") -> str:
     """The SQLite file in the user's data folder."""
-    return str(homes_folder(platformdirs.user_data_dir) / "research.sqlite3")
+    return str(homes_folder(platformdirs.user_data_dir) / f"{name}.sqlite3")
 
 
 def homes_folder(find: Callable[..., str]) -> Path:

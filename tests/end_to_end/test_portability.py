@@ -112,6 +112,8 @@ POSIX_MODULES = {"fcntl", "grp", "pwd", "pty", "resource", "termios", "tty", "sy
 # What stands behind a test of the platform, where that test is.
 GUARDED = {
     "stdio/engine.py: os.getppid": "stdio/engine.py: _watched",
+    "stdio/finishing.py: fcntl": "stdio/finishing.py: _place",
+    "stdio/front.py: os.getppid": "stdio/front.py: _end_with_parent",
     "stdio/engine.py: anyio.open_signal_receiver": "stdio/engine.py: _watched",
 }
 
@@ -136,7 +138,7 @@ def test_nothing_that_only_posix_has_is_called_without_another_branch() -> None:
 def test_the_branch_is_taken_by_the_platform() -> None:
     tree = ast.parse((PACKAGE / "stdio" / "engine.py").read_text("utf-8"))
     (watched,) = (node for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef) and node.name == "_watched")
-    (guard,) = (node for node in ast.walk(watched) if isinstance(node, ast.If))
+    guard = next(node for node in ast.walk(watched) if isinstance(node, ast.If))
     assert ast.unparse(guard.test) == "sys.platform != 'win32'"
     started = {name.id for name in ast.walk(guard) if isinstance(name, ast.Name)}
     assert {"_on_signal", "_on_orphaned"} <= started
@@ -149,9 +151,9 @@ def test_every_file_is_read_and_written_with_a_named_encoding() -> None:
             if not isinstance(node, ast.Call):
                 continue
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-            named = bool(node.args) or any(keyword.arg == "encoding" for keyword in node.keywords)
             builtin = isinstance(node.func, ast.Name) and name == "open"
-            if builtin or (name in {"read_text", "write_text"} and not named):
+            named = (bool(node.args) and not builtin) or any(keyword.arg == "encoding" for keyword in node.keywords)
+            if (builtin or name in {"read_text", "write_text"}) and not named:
                 unnamed.append(f"{path.name}:{node.lineno}")
     assert unnamed == []
 

@@ -1,0 +1,23 @@
+"""An engine that is still starting when its front ends: it ends too. Standard library only, for it runs first."""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+
+LOOK_MILLISECONDS = 100
+
+
+def end_with_front() -> None:
+    """End the process if its stdin breaks while it is still descriptor 0: nothing has been taken in yet."""
+    if hasattr(select, "poll"):
+        threading.Thread(target=_watch, args=(os.fstat(0).st_ino,), daemon=True).start()
+
+
+def _watch(pipe: int) -> None:
+    broken = select.poll()
+    broken.register(0, 0)
+    while os.fstat(0).st_ino == pipe:
+        if broken.poll(LOOK_MILLISECONDS) and os.fstat(0).st_ino == pipe:
+            os._exit(0)

@@ -1,0 +1,140 @@
+"""Blocking pipes, read and written by whole lines. Standard library only, for the front."""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+from collections import deque
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+CHUNK = 65_536
+
+
+def lines(fd: int) -> Iterator[list[bytes]]:
+    """The lines that a descriptor brings, those of one read at a time; only the last may lack its newline.
+
+    Linear in the length of a line. A descriptor that is closed or broken is at its end.
+    """
+    half: list[bytes] = []
+    while data := read(fd):
+        whole, newline, rest = data.rpartition(b"\n")
+        if not newline:
+            half.append(data)
+            continue
+        half.append(whole)
+        yield [line + b"\n" for line in b"".join(half).split(b"\n")]
+        half = [rest]
+    if any(half):
+        yield [b"".join(half)]
+
+
+def read(fd: int) -> bytes:
+    """Some bytes, or none at the end."""
+    while True:
+        try:
+            return os.read(fd, CHUNK)
+        except BlockingIOError:
+            # Some hosts hand on a descriptor that does not block.
+            select.select([fd], [], [])
+        except OSError:
+            return b""
+
+
+def write(fd: int, data: bytes) -> None:
+    """Write it all. Raises OSError where nobody reads any more."""
+    rest = memoryview(data)
+    while rest:
+        try:
+            rest = rest[os.write(fd, rest) :]
+        except BlockingIOError:
+            select.select([], [fd], [])
+
+
+class Writer:
+    """A thread that writes to a descriptor what it is given, so that nobody else waits for a pipe that is full.
+
+    It shares the descriptor by a `lock`, or owns and closes it where there is none. One that is `held` writes
+    nothing before `release`. It ends at `close`, or when a write fails, and calls `broken` then.
+    """
+
+    def __init__(
+        self,
+        fd: int,
+        lock: threading.Lock | None = None,
+        *,
+        held: bool = False,
+        broken: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._fd = fd
+        self._lock = lock
+        self._broken = broken
+        self._held = held
+        self._open = True
+        self._busy = False
+        self._queue: deque[bytes] = deque()
+        self._news = threading.Condition()
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def put(self, data: bytes, most: int | None = None) -> None:
+        """Have it written, unless `most` pieces are waiting already."""
+        with self._news:
+            if self._open and (most is None or len(self._queue) < most):
+                self._queue.append(data)
+                self._news.notify_all()
+
+    def take_back(self, data: bytes) -> bool:
+        """Whether a piece that was put had still been waiting; it will not be written."""
+        with self._news:
+            try:
+                self._queue.remove(data)
+            except ValueError:
+                return False
+            return True
+
+    def release(self) -> None:
+        """Write what has come meanwhile, and all that comes."""
+        with self._news:
+            self._held = False
+            self._news.notify_all()
+
+    def flush(self, seconds: float) -> None:
+        """Wait until all is written, for so long at most."""
+        with self._news:
+            self._news.wait_for(lambda: not (self._queue or self._busy), seconds)
+
+    def close(self) -> None:
+        """Write nothing more."""
+        with self._news:
+            self._open = False
+            self._queue.clear()
+            self._news.notify_all()
+
+    def _run(self) -> None:
+        while data := self._next():
+            try:
+                if self._lock is None:
+                    write(self._fd, data)
+                else:
+                    with self._lock:
+                        write(self._fd, data)
+            except OSError:
+                self.close()
+                self._broken()
+        if self._lock is None:
+            os.close(self._fd)
+
+    def _next(self) -> bytes:
+        """All that waits, once something does; nothing where it is closed."""
+        with self._news:
+            self._busy = False
+            self._news.notify_all()
+            while self._open and (self._held or not self._queue):
+                self._news.wait()
+            data = b"".join(self._queue)
+            self._queue.clear()
+            self._busy = True
+            return data

@@ -1,0 +1,99 @@
+"""`python -m parallel_mcp.stdio.record` writes `snapshot.json`: what the server answers to what every client asks.
+
+For each combination of the settings in the snapshot's key, and for each protocol version, with the server's own bytes.
+"""
+
+import itertools
+import json
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import anyio
+from mcp.server.runner import serve_dual_era_loop
+from mcp.shared.message import SessionMessage
+from mcp_types import jsonrpc_message_adapter
+from pydantic import ValidationError
+
+from parallel_mcp.server import NAME, Server, build
+from parallel_mcp.settings import Settings, stdio_flags
+from parallel_mcp.stdio.snapshot import FILE, HANDSHAKES, KEY, LISTS, MODERN
+from parallel_mcp.stdio.wire import Item, encoded
+
+CLIENT = {"name": "snapshot", "version": "0"}
+_HEAD = b'{"jsonrpc":"2.0","id":0,'
+
+
+def combinations() -> Iterator[tuple[str, ...]]:
+    """Every combination of the key's values that makes settings; those that are not set are left out."""
+    for values in itertools.product(*KEY.values()):
+        try:
+            Settings.model_validate(chosen(values))
+        except ValidationError:
+            continue
+        yield values
+
+
+def chosen(values: tuple[str, ...]) -> dict[str, str]:
+    """The settings that a combination sets."""
+    return {name: value for name, value in zip(KEY, values, strict=True) if value}
+
+
+def dialogues() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """For each protocol version what a client sends that asks for everything; each request has the id 0."""
+    for handshake in HANDSHAKES:
+        hello = {"protocolVersion": handshake, "capabilities": {}, "clientInfo": CLIENT}
+        initialized = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+        lists = [_request(method, {}) for method in LISTS]
+        yield handshake, [_request("initialize", hello), initialized, *lists]
+    for modern in MODERN:
+        prefix = "io.modelcontextprotocol/"
+        meta = {prefix + "protocolVersion": modern, prefix + "clientCapabilities": {}, prefix + "clientInfo": CLIENT}
+        # Discovery comes last, for it says nothing of the era that follows.
+        yield modern, [_request(method, {"_meta": meta}) for method in (*LISTS, "server/discover")]
+
+
+def _request(method: str, params: dict[str, Any]) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": 0, "method": method, "params": params}
+
+
+async def recorded() -> dict[str, Any]:
+    """The content of the file."""
+    found: dict[str, dict[str, int]] = {}
+    texts: dict[str, int] = {}
+    for values in combinations():
+        server = build(Settings.model_validate({**chosen(values), "store": "memory:"}))
+        for protocol, messages in dialogues():
+            for method, line in await _answers(server, messages):
+                text = line.removeprefix(_HEAD).decode().rstrip("\n")
+                index = texts.setdefault(text, len(texts))
+                found.setdefault(f"{method} {protocol}", {})[",".join(values)] = index
+    # Where all combinations have the same answer, it stands for those.
+    answers = {asked: next(iter(set(by.values()))) if len(set(by.values())) == 1 else by for asked, by in found.items()}
+    return {"version": version(NAME), "flags": stdio_flags(), "answers": answers, "texts": list(texts)}
+
+
+async def _answers(server: Server, messages: list[dict[str, Any]]) -> list[tuple[str, bytes]]:
+    low = server._lowlevel_server
+    send, read = anyio.create_memory_object_stream[Item](len(messages))
+    write, answered = anyio.create_memory_object_stream[SessionMessage](len(messages))
+    lines: list[tuple[str, bytes]] = []
+    async with low.lifespan(low) as app, anyio.create_task_group() as serving:
+        serving.start_soon(lambda: serve_dual_era_loop(low, read, write, lifespan_state=app))
+        for message in messages:
+            await send.send(SessionMessage(jsonrpc_message_adapter.validate_python(message)))
+            if "id" in message:
+                lines.append((message["method"], encoded((await answered.receive()).message)))
+        send.close()
+    answered.close()
+    return lines
+
+
+def text(content: dict[str, Any]) -> str:
+    """The file's text: a line for each answer, so that a change can be read."""
+    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+
+
+if __name__ == "__main__":
+    Path(FILE).write_text(text(anyio.run(recorded)), "utf-8")

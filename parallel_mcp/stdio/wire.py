@@ -1,0 +1,173 @@
+"""The engine's descriptors 0 and 1 as the SDK's streams: one blocking thread a direction.
+
+In place of the SDK's `stdio_server`, which hands every line over to a thread three times, takes the end of its
+reader for a failure, and drops a line that it cannot read, so that whoever wrote it would wait for ever (mcp 2.3).
+"""
+
+import asyncio
+import json
+import math
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
+
+import anyio
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+from mcp.shared.message import SessionMessage
+from mcp_types import (
+    INVALID_REQUEST,
+    PARSE_ERROR,
+    ErrorData,
+    JSONRPCError,
+    JSONRPCMessage,
+    jsonrpc_message_adapter,
+)
+from pydantic import ValidationError
+
+from parallel_mcp.stdio import pipes
+
+MAX_DIGITS = 4300
+
+Item = SessionMessage | Exception
+
+
+class Outgoing:
+    """What goes out, in the order in which it is sent. Nobody waits for a reader who is slow."""
+
+    def __init__(self, writer: pipes.Writer) -> None:
+        self._writer = writer
+
+    async def send(self, item: SessionMessage, /) -> None:
+        """Have a message written."""
+        self.put(item.message)
+
+    def put(self, message: JSONRPCMessage) -> None:
+        """The same, at once."""
+        self._writer.put(encoded(message))
+
+    def flush(self, seconds: float) -> None:
+        """Wait, blocking, until all is written, for so long at most."""
+        self._writer.flush(seconds)
+
+    async def aclose(self) -> None:
+        """Nothing: the wire ends with the process."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+@contextmanager
+def open_wire(on_end: Callable[[], None]) -> Iterator[tuple[MemoryObjectReceiveStream[Item], Outgoing]]:
+    """The messages that come in and the way out. `on_end` is called when there will be no more of either.
+
+    Meanwhile descriptor 0 is empty and 1 is stderr, so that nothing else reads or writes there.
+    """
+    loop = asyncio.get_running_loop()
+    send, receive = anyio.create_memory_object_stream[Item](math.inf)
+
+    def end() -> None:
+        on_end()
+        send.close()
+
+    stdin, stdout = os.dup(0), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 0)
+    os.dup2(2 if _is_open(2) else nothing, 1)
+    os.close(nothing)
+    outgoing = Outgoing(pipes.Writer(stdout, broken=lambda: _later(loop, end)))
+
+    def take(batch: list[bytes]) -> None:
+        for line in batch:
+            _take(line, send, outgoing)
+
+    def read() -> None:
+        for batch in pipes.lines(stdin):
+            _later(loop, take, batch)
+        _later(loop, end)
+
+    threading.Thread(target=read, daemon=True).start()
+    yield receive, outgoing
+
+
+def encoded(message: JSONRPCMessage) -> bytes:
+    """A message's line."""
+    return message.model_dump_json(by_alias=True, exclude_unset=True).encode() + b"\n"
+
+
+def _later(loop: asyncio.AbstractEventLoop, call: Callable[..., None], *args: object) -> None:
+    try:
+        loop.call_soon_threadsafe(call, *args)
+    except RuntimeError:
+        """The loop is closed, and the process about to end."""
+
+
+def _is_open(fd: int) -> bool:
+    try:
+        os.fstat(fd)
+    except OSError:
+        return False
+    return True
+
+
+def _take(line: bytes, send: MemoryObjectSendStream[Item], outgoing: Outgoing) -> None:
+    """Hand a message on, or answer what is none."""
+    text = line.decode("utf-8", "replace")
+    try:
+        message: JSONRPCMessage | None = jsonrpc_message_adapter.validate_json(text, by_name=False)
+    except ValidationError as error:
+        message = _read_again(error)
+        if isinstance(message, JSONRPCError):
+            outgoing.put(message)
+            return
+    if message is not None:
+        try:
+            send.send_nowait(SessionMessage(message))
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError):
+            """Nobody takes messages any more."""
+
+
+def _read_again(error: ValidationError) -> JSONRPCMessage | None:
+    """The message that could not be read, or the error that answers it, or None where nobody waits for one.
+
+    Half a surrogate pair, which is what many clients write where they cut a text in the midst of an emoji,
+    becomes a replacement character.
+    """
+    failures = error.errors(include_url=False, include_context=False)
+    try:
+        if failures[0]["type"] != "json_invalid":
+            return _answer_to_no_message(failures[-1]["input"])
+        if not failures[0]["input"].strip():
+            return None
+        text = json.dumps(json.loads(failures[0]["input"], parse_int=_number), ensure_ascii=False)
+        whole = json.loads(text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace"))
+    except (ValueError, RecursionError):
+        return JSONRPCError(jsonrpc="2.0", id=None, error=ErrorData(code=PARSE_ERROR, message="This line is not JSON"))
+    try:
+        return jsonrpc_message_adapter.validate_python(whole, by_name=False)
+    except ValidationError:
+        return _answer_to_no_message(whole)
+
+
+def _number(digits: str) -> int | float:
+    """One that Python can print again, which says it is infinite where it is too long for that."""
+    return int(digits) if len(digits) < MAX_DIGITS else float(digits)
+
+
+def _answer_to_no_message(whole: object) -> JSONRPCError | None:
+    given = whole if isinstance(whole, dict) else {}
+    if "method" not in given and ("result" in given or "error" in given):
+        return None
+    number = given.get("id")
+    return JSONRPCError(
+        jsonrpc="2.0",
+        id=number if isinstance(number, str | int) and not isinstance(number, bool) else None,
+        error=ErrorData(code=INVALID_REQUEST, message="This is no JSON-RPC message"),
+    )
