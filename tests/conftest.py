@@ -1,7 +1,9 @@
 """What every test may ask for."""
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,9 +24,9 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(autouse=True)
-def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A developer's own key and settings must not reach a test."""
-    import os
+def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """A developer's own key, settings and research must not reach a test."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
 
     for name in os.environ:
         if name.startswith("PARALLEL_"):

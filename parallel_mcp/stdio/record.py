@@ -63,18 +63,25 @@ async def recorded() -> dict[str, Any]:
     found: dict[str, dict[str, int]] = {}
     texts: dict[str, int] = {}
     for values in combinations():
-        server = build(Settings.model_validate({**chosen(values), "store": "memory:"}))
-        for protocol, messages in dialogues():
-            for method, line in await _answers(server, messages):
-                text = line.removeprefix(_HEAD).decode().rstrip("\n")
-                index = texts.setdefault(text, len(texts))
-                found.setdefault(f"{method} {protocol}", {})[",".join(values)] = index
+        said = await answers(Settings.model_validate({**chosen(values), "store": "memory:"}))
+        for asked, text in said.items():
+            found.setdefault(asked, {})[",".join(values)] = texts.setdefault(text, len(texts))
     # Where all combinations have the same answer, it stands for those.
-    answers = {asked: next(iter(set(by.values()))) if len(set(by.values())) == 1 else by for asked, by in found.items()}
-    return {"version": version(NAME), "flags": stdio_flags(), "answers": answers, "texts": list(texts)}
+    indexes = {asked: by if len(set(by.values())) > 1 else next(iter(by.values())) for asked, by in found.items()}
+    return {"version": version(NAME), "flags": stdio_flags(), "answers": indexes, "texts": list(texts)}
 
 
-async def _answers(server: Server, messages: list[dict[str, Any]]) -> list[tuple[str, bytes]]:
+async def answers(settings: Settings) -> dict[str, str]:
+    """What is said to each method of each protocol version: the line behind its id."""
+    server = build(settings)
+    said: dict[str, str] = {}
+    for protocol, messages in dialogues():
+        for method, line in await _exchanged(server, messages):
+            said[f"{method} {protocol}"] = line.removeprefix(_HEAD).decode().rstrip("\n")
+    return said
+
+
+async def _exchanged(server: Server, messages: list[dict[str, Any]]) -> list[tuple[str, bytes]]:
     low = server._lowlevel_server
     send, read = anyio.create_memory_object_stream[Item](len(messages))
     write, answered = anyio.create_memory_object_stream[SessionMessage](len(messages))

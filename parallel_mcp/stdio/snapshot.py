@@ -52,11 +52,13 @@ class Snapshot:
     def flags(self, arguments: Sequence[str]) -> list[str] | None:
         """The flags of a command line that only serves stdio; None for any other."""
         flags: list[str] = []
+        commands = 0
         rest = iter(arguments)
         for argument in rest:
             name, equals, _ = argument.partition("=")
             takes_value = self._flags.get(name)
-            if argument == "stdio" and arguments.count("stdio") == 1:
+            if argument == "stdio" and not commands:
+                commands = 1
                 continue
             if takes_value is None or (equals and not takes_value):
                 return None

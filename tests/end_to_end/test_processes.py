@@ -38,8 +38,8 @@ def _environment(upstream: Upstream, store: Path | str, **more: str) -> dict[str
 
 
 @asynccontextmanager
-async def stdio_server(upstream: Upstream, store: Path) -> AsyncIterator[Pipe]:
-    environment = _environment(upstream, store)
+async def stdio_server(upstream: Upstream, store: Path, **more: str) -> AsyncIterator[Pipe]:
+    environment = _environment(upstream, store, **more)
     async with await anyio.open_process(_command(), stdin=subprocess.PIPE, stderr=None, env=environment) as process:
         try:
             pipe = Pipe(process)
@@ -99,14 +99,16 @@ async def _taken_over_at_once(upstream: Upstream, store: Path) -> None:
 
 
 @SIGNALS
-async def test_a_signal_on_stdio_gives_the_lease_back(
+async def test_a_signal_on_stdio_gives_the_lease_back_where_nothing_is_to_be_finished(
     upstream: Upstream, tmp_path: Path, number: signal.Signals
 ) -> None:
     gate, store = upstream.hold(), tmp_path / "research.sqlite3"
-    async with stdio_server(upstream, store) as pipe:
+    async with stdio_server(upstream, store, PARALLEL_MCP_FINISH_RESEARCH="false") as pipe:
         await pipe.send("tools/call", {"name": "deep_research", "arguments": {"question": "Why?"}}, 2)
         await upstream.requests(1)
         await _ended(pipe.process, number)
+    # The front is gone before its engine is.
+    await upstream.until(lambda self: self.closed == 1)
     gate.set()
     await _taken_over_at_once(upstream, store)
 

@@ -175,18 +175,22 @@ async def test_sigterm_gives_the_lease_back_so_that_the_next_process_takes_it_ov
     assert len(upstream.received) == 2
 
 
-async def test_the_end_of_stdin_gives_the_lease_back_so_that_the_next_process_takes_it_over_at_once(
+async def test_the_end_of_stdin_gives_the_lease_back_where_nothing_is_to_be_finished(
     upstream: Upstream, tmp_path: Path
 ) -> None:
     file = tmp_path / "research.sqlite3"
     parameters = StdioServerParameters(
-        command=sys.executable, args=["-m", "parallel_mcp"], env=_environment(upstream, file)
+        command=sys.executable,
+        args=["-m", "parallel_mcp", "--no-finish-research"],
+        env=_environment(upstream, file),
     )
     gate = upstream.hold()
     async with Client(parameters) as client, anyio.create_task_group() as group:
         group.start_soon(client.call_tool, "deep_research", {"question": "Why?"})
         await upstream.requests(1)
         group.cancel_scope.cancel()
+    # The front is gone before its engine is.
+    await upstream.until(lambda self: self.closed == 1)
     gate.set()
     async with Client(parameters) as client:
         with anyio.fail_after(SOON):

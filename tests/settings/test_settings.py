@@ -95,7 +95,7 @@ def test_tokens_and_keys_of_callers_exclude_each_other() -> None:
 
 
 def test_the_sandbox_keeps_its_research_in_memory_unless_a_store_is_named() -> None:
-    assert Settings(sandbox=True).store_url == "memory:"
+    assert Settings(sandbox=True).store_url.endswith("sandbox.sqlite3")
     assert Settings(sandbox=True, store="/a/b").store_url == "/a/b"
     assert Settings().store_url.endswith("research.sqlite3")
 

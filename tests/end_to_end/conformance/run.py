@@ -139,7 +139,7 @@ def _installed(name: str) -> str | None:
 async def run(node: Node, only: frozenset[str]) -> bool:
     """Everything, or what is named; whether all of it passed."""
     passed: list[bool] = []
-    async with served(application(Settings(sandbox=True))) as url:
+    async with served(application(Settings(sandbox=True, store="memory:"))) as url:
         plain = [(name, revision) for revision, names in PLAIN.items() for name in names]
         passed += [await scenario(node, url, name, revision) for name, revision in plain if _wanted(name, only)]
     async with upstream_running() as upstream, fixtures(upstream) as (url, app):
