@@ -40,7 +40,7 @@ def model_argument(most: Model, default: Model) -> dict[str, Any]:
 # A validator stands last: what stands behind it would be asked of a null too.
 Instructions = Annotated[
     str | None,
-    Field(max_length=MAX_TEXT_CHARS, description="System prompt: how to answer (tone, length, domains to prefer)"),
+    Field(max_length=MAX_TEXT_CHARS, description="How to answer: tone, length, domains to prefer"),
     MayBeBlank,
 ]
 
