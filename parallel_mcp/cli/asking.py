@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
+from parallel_mcp.cli import files
 from parallel_mcp.cli.ending import Failed, run
 from parallel_mcp.cli.options import setting_flags, settings_of
 from parallel_mcp.cli.terminal import plain
@@ -16,7 +17,8 @@ from parallel_mcp.settings import Settings
 from parallel_mcp.text import clean
 
 if TYPE_CHECKING:
-    from mcp_types import CallToolResult
+    from mcp import Client
+    from mcp_types import CallToolResult, TextResourceContents
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -65,6 +67,13 @@ def answer(
 @click.option("--fresh", is_flag=True, help="Ask anew even if it was answered lately")
 @click.option("--id", "research_id", metavar="ID", help="Go on waiting for this research")
 @click.option("--cancel", is_flag=True, help="With --id: stop it")
+@click.option("--format", "form", type=click.Choice(list(files.SUFFIXES)), help="Print it whole in this format")
+@click.option(
+    *("-o", "--output"),
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write it whole to this file, whose ending names the format unless --format does",
+)
 @asking
 def research(
     question: str | None,
@@ -72,6 +81,8 @@ def research(
     fresh: bool,
     research_id: str | None,
     cancel: bool,
+    form: str | None,
+    output: Path | None,
     instructions: str | None,
     output_schema: Any,
     follow_up_to: str | None,
@@ -79,6 +90,8 @@ def research(
     **flags: Any,
 ) -> None:
     """Research QUESTION on the web; waits until it is done."""
+    if form is None and output is not None:
+        form = files.format_of(output)
     if (question is None) == (research_id is None):
         raise click.UsageError("Give either a QUESTION or --id.")
     arguments = _arguments(
@@ -91,7 +104,7 @@ def research(
         output_schema=output_schema,
         follow_up_to=follow_up_to,
     )
-    _ask(flags, "deep_research", arguments, as_json)
+    _ask(flags, "deep_research", arguments, as_json, form, output)
 
 
 def _arguments(**given: Any) -> dict[str, Any]:
@@ -109,23 +122,37 @@ def _typed(value: Any) -> Any:
     return value
 
 
-def _ask(flags: dict[str, Any], tool: str, arguments: dict[str, Any], as_json: bool) -> None:
+def _ask(
+    flags: dict[str, Any],
+    tool: str,
+    arguments: dict[str, Any],
+    as_json: bool,
+    form: str | None = None,
+    output: Path | None = None,
+) -> None:
     """Call a tool through an MCP client and server in this process, and print what it returns."""
     from mcp_types import TextContent
 
     settings = settings_of(flags)
-    result = run(_called, settings, tool, arguments)
+    result, whole = run(_called, settings, tool, arguments, form)
     text = "\n".join(block.text for block in result.content if isinstance(block, TextContent))
     if result.is_error:
         raise Failed(text)
-    if as_json:
+    if whole is not None and output is not None:
+        files.write(output, whole)
+        click.echo(f"Written to {output}", err=True)
+    elif whole is not None:
+        click.echo(clean(whole), nl=False)
+    elif as_json:
         click.echo(clean(json.dumps(result.structured_content, ensure_ascii=False, indent=2)))
     else:
         click.echo(clean(text))
 
 
-async def _called(settings: Settings, tool: str, arguments: dict[str, Any]) -> "CallToolResult":
-    """The tool's result; a research that is still working is waited for further."""
+async def _called(
+    settings: Settings, tool: str, arguments: dict[str, Any], form: str | None
+) -> "tuple[CallToolResult, str | None]":
+    """The tool's result, once it is no longer working, and the whole research run in a format if one is named."""
     from mcp import Client
     from rich.console import Console
 
@@ -147,4 +174,13 @@ async def _called(settings: Settings, tool: str, arguments: dict[str, Any]) -> "
             while (result.structured_content or {}).get("status") == "working" and not arguments.get("cancel"):
                 going_on = {"research_id": (result.structured_content or {})["research_id"]}
                 result = await client.call_tool(tool, going_on, progress_callback=progress)
-    return result
+            return result, await _whole(client, result, form) if form is not None else None
+
+
+async def _whole(client: "Client", result: "CallToolResult", form: str) -> str | None:
+    """What the tool's result may lack, to fit a host, its resource holds."""
+    if result.is_error or result.structured_content is None or not result.structured_content["answer"]:
+        return None
+    uri = f"research://{result.structured_content['research_id']}/{files.SUFFIXES[form].removeprefix('.')}"
+    (content,) = (await client.read_resource(uri)).contents
+    return cast("TextResourceContents", content).text

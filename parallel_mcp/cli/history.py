@@ -2,12 +2,16 @@
 
 import json
 import sys
+import tempfile
+import webbrowser
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from parallel_mcp.cli import files
 from parallel_mcp.cli.ending import Failed, run
 from parallel_mcp.cli.options import setting_flags, settings_of
 from parallel_mcp.cli.terminal import plain
@@ -15,18 +19,21 @@ from parallel_mcp.settings import Settings
 from parallel_mcp.text import clean
 
 if TYPE_CHECKING:
-    from parallel_mcp.research import ResearchRun, Spent
+    from parallel_mcp.research import ResearchRun, Scope, Spent, Store
 
 T = TypeVar("T")
+
+PAGE = 200
 
 
 @click.command()
 @click.option("--forget", metavar="ID|--all", help="Delete one research, or all that are over, now")
+@click.option("--open", "opened", metavar="ID", help="Open one research run in the browser, as a page")
 @click.option("--caller", default="local", show_default=True, help="Whose: the name of an access token over HTTP")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000), help="How many to list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON")
 @setting_flags(http=False)
-def history(forget: str | None, caller: str, limit: int, as_json: bool, **flags: Any) -> None:
+def history(forget: str | None, opened: str | None, caller: str, limit: int, as_json: bool, **flags: Any) -> None:
     """List research with its status, cost and age, and what was spent by day."""
     from parallel_mcp.research import Scope
 
@@ -38,6 +45,9 @@ def history(forget: str | None, caller: str, limit: int, as_json: bool, **flags:
         if one is not None and not gone:
             raise Failed(f"No research {one} is kept here; `parallel-mcp history` lists what is.")
         click.echo(f"Forgot {gone} research.")
+        return
+    if opened is not None:
+        _open(_stored(settings, lambda store: _found(store, whose, opened)), opened)
         return
     rows = _stored(settings, lambda store: store.list(whose, None, limit))
     spent = _stored(settings, lambda store: store.spent(whose))
@@ -57,6 +67,31 @@ def _stored(settings: Settings, read: Callable[[Any], Awaitable[T]]) -> T:
             return await read(store)
 
     return run(opened)
+
+
+async def _found(store: "Store", whose: "Scope", research_id: str) -> "ResearchRun | None":
+    """The caller's research run with this id, whoever paid for it."""
+    before: str | None = None
+    while page := await store.list(whose, before, PAGE):
+        for row in page:
+            if row.research_id == research_id:
+                return row
+        before = page[-1].research_id
+    return None
+
+
+def _open(row: "ResearchRun | None", research_id: str) -> None:
+    """Show a research run in the browser, out of a file that only this user can read."""
+    from parallel_mcp.report import FORMATS
+    from parallel_mcp.tools import research_of
+
+    if row is None:
+        raise Failed(f"No research run {research_id} is kept here; `parallel-mcp history` lists what is.")
+    file = Path(tempfile.mkdtemp(prefix="parallel-mcp-")) / f"{row.research_id}.html"
+    files.write(file, FORMATS["html"].write(research_of(row)))
+    if not webbrowser.open(file.as_uri()):
+        click.echo("No browser was found; open this file with one:", err=True)
+    click.echo(str(file))
 
 
 def _listed(row: "ResearchRun") -> dict[str, Any]:

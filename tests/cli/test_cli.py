@@ -11,19 +11,12 @@ import anyio
 import pytest
 
 from parallel_mcp.sandbox import example_questions
+from tests.support.commands import run
 from tests.support.upstream import Upstream
 
 pytestmark = pytest.mark.anyio
 
 QUESTION = example_questions()[1]
-
-
-def run(tmp_path: Path, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
-    environment = {"HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path), "PATH": os.environ["PATH"], **env}
-    command = [sys.executable, "-W", "error", "-m", "parallel_mcp", *args]
-    return subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL
-    )
 
 
 @pytest.mark.parametrize("command", ["answer", "research"])

@@ -1,0 +1,14 @@
+"""The command line as a process that ends."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+
+def run(tmp_path: Path, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
+    environment = {"HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path), "PATH": os.environ["PATH"], **env}
+    command = [sys.executable, "-W", "error", "-m", "parallel_mcp", *args]
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL
+    )
