@@ -96,3 +96,10 @@ def uvloop(session: nox.Session) -> None:
     """The HTTP service on uvloop, which it runs on where that is installed."""
     session.install("-e", ".[test]", "uvloop")
     session.run("pytest", "-q", "-n", "2", "tests/http", "tests/end_to_end/test_http.py", *session.posargs)
+
+
+@nox.session
+def examples(session: nox.Session) -> None:
+    """The frameworks' examples, or those that are named behind `--`; each framework is installed by itself."""
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "tests.examples.run", *session.posargs)

@@ -1,0 +1,76 @@
+"""What the scripted model does in an example: everything that a host must get through, one call after the other."""
+
+import re
+from typing import Any
+
+import anyio
+import httpx2
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from evals.endpoint import Conversation, Turn
+
+QUESTION = "How does the with statement use a context manager?"
+UNKNOWN = "no-such-run"
+
+
+class Gate:
+    """In front of the sandbox: a research run waits until the model was told that it is working."""
+
+    def __init__(self, sandbox: str) -> None:
+        self.sandbox = sandbox
+        self.open = anyio.Event()
+
+    def app(self) -> ASGIApp:
+        """The Chat API, held back."""
+
+        async def chat(scope: Any, receive: Any, send: Any) -> None:
+            request = Request(scope, receive)
+            body = await request.json()
+            if body["model"] != "speed":
+                await self.open.wait()
+            headers = {"authorization": request.headers["authorization"]}
+            async with httpx2.AsyncClient(timeout=30) as http:
+                answer = await http.post(f"{self.sandbox}/chat/completions", json=body, headers=headers)
+            kind = answer.headers["content-type"]
+            await Response(answer.content, answer.status_code, media_type=kind)(scope, receive, send)
+
+        return chat
+
+
+class Script:
+    """A model that asks both tools, goes on by id, makes a mistake, and quotes what it was shown."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        self._report = ""
+
+    def __call__(self, shown: Conversation) -> Turn:
+        """Its next turn."""
+        research = "deep_research"
+        if not shown.results:
+            return Turn(tool=shown.tool("web_answer"), arguments={"question": QUESTION})
+        if len(shown.results) == 1:
+            return Turn(tool=shown.tool(research), arguments={"question": QUESTION})
+        if run := working(shown.results[-1]):
+            self._gate.open.set()
+            return Turn(tool=shown.tool(research), arguments={"research_id": run})
+        if not self._report:
+            self._report = shown.results[-1]
+            return Turn(tool=shown.tool(research), arguments={"research_id": UNKNOWN})
+        return Turn(text=f"It calls its enter and exit methods [1].\n\n[1] {first_source(self._report)}")
+
+
+def working(result: str) -> str | None:
+    """The id of a run that is not done yet, as text or as JSON."""
+    found = re.search(r"""research_id["'=:\s]+([\w.-]{8,})""", result)
+    return found[1] if found and re.search(r"\bworking\b", result) else None
+
+
+def first_source(result: str) -> str | None:
+    """The address of source 1, from the numbered list of the text or from the citations of the structure."""
+    listed = re.search(r"^\[1\][^\n]*?(https?://[^\s\"\\]+)", result.replace("\\n", "\n"), re.MULTILINE)
+    typed = re.search(r"""["']number["']: ?1,[^{}]*?["']url["']: ?["']([^"']+)["']""", result)
+    found = listed or typed
+    return found[1] if found else None
