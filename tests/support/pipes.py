@@ -42,15 +42,15 @@ class Pipe:
             message["id"] = number
         await self.stdin.send(json.dumps(message).encode() + b"\n")
 
-    async def read(self) -> dict[str, Any]:
-        with anyio.fail_after(20):
+    async def read(self, seconds: float = 20) -> dict[str, Any]:
+        with anyio.fail_after(seconds):
             line = await self.lines.receive_until(b"\n", 10_000_000)
         message = json.loads(line)
         assert message["jsonrpc"] == "2.0"
         return dict(message)
 
-    async def answer(self, number: int) -> dict[str, Any]:
-        while (message := await self.read()).get("id") != number:
+    async def answer(self, number: int | str, seconds: float = 20) -> dict[str, Any]:
+        while (message := await self.read(seconds)).get("id") != number:
             assert "method" in message
         return message
 

@@ -1,0 +1,122 @@
+"""A front as a process, before the real engine or before a scripted one."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+from anyio.abc import Process
+
+from tests.support.pipes import Pipe
+from tests.support.upstream import Upstream
+
+_FRONT = """
+import sys
+from parallel_mcp.stdio.front import Front
+from parallel_mcp.stdio.snapshot import Snapshot
+snapshot = Snapshot()
+snapshot.choose({}, [])
+Front(snapshot, [sys.executable, "-c", *sys.argv[1:]]).run()
+"""
+
+_ENGINE = """
+import json, os, sys, time
+def out(**message):
+    os.write(1, json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\\n")
+def read():
+    line = sys.stdin.buffer.readline()
+    return json.loads(line) if line else sys.exit()
+def ready(version=sys.argv[1]):
+    out(method="parallel-mcp/ready", params={"version": version})
+"""
+
+
+class Front(Pipe):
+    """A front, and the lines that it writes."""
+
+    async def request(self, number: int | str, method: str, params: Any = None) -> None:
+        message = {"jsonrpc": "2.0", "id": number, "method": method}
+        await self.write(message if params is None else {**message, "params": params})
+
+    async def write(self, message: dict[str, Any]) -> None:
+        await self.stdin.send(json.dumps(message).encode() + b"\n")
+
+    async def silence(self) -> bytes:
+        """All that stdout still has, once it and stderr are closed at the other end."""
+        rest: list[bytes] = []
+        with anyio.fail_after(10):
+            async with anyio.create_task_group() as group:
+                group.start_soon(_drain, self.process.stderr, [])
+                await _drain(self.lines, rest)
+        return b"".join(rest)
+
+
+async def _drain(stream: Any, into: list[bytes]) -> None:
+    try:
+        while True:
+            into.append(await stream.receive())
+    except anyio.EndOfStream:
+        return
+
+
+@asynccontextmanager
+async def scripted(engine: str, *arguments: str) -> AsyncIterator[Front]:
+    """A front before an engine that does what a text of Python says; `out`, `read` and `ready` are there for it."""
+    from parallel_mcp.stdio.snapshot import Snapshot
+
+    command = [sys.executable, "-c", _FRONT, _ENGINE + engine, Snapshot().version, *arguments]
+    async with _running(command, dict(os.environ)) as front:
+        yield front
+
+
+@asynccontextmanager
+async def fronted(upstream: Upstream, store: Path | str, *arguments: str, **environment: str) -> AsyncIterator[Front]:
+    """The real front and its engine; in a session of its own, so that a test can kill its process group."""
+    given = {"PARALLEL_API_KEY": "k", "PARALLEL_BASE_URL": upstream.url, "PARALLEL_MCP_STORE": str(store)}
+    command = [sys.executable, "-m", "parallel_mcp", *arguments]
+    async with _running(command, {**given, **environment}) as front:
+        yield front
+
+
+@asynccontextmanager
+async def _running(command: list[str], environment: dict[str, str]) -> AsyncIterator[Front]:
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process: Process = await anyio.open_process(command, env=environment, start_new_session=True, **pipes)
+    async with process:
+        try:
+            yield Front(process)
+        finally:
+            if process.returncode is None:
+                process.kill()
+
+
+def engines(store: Path | str) -> list[int]:
+    """The processes that are engines on this store."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        try:
+            command = (folder / "cmdline").read_bytes().split(b"\0")
+            environment = (folder / "environ").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if b"engine" in command and f"PARALLEL_MCP_STORE={store}".encode() in environment:
+            found.append(int(folder.name))
+    return found
+
+
+async def engines_gone(store: Path | str, seconds: float = 30) -> None:
+    """Wait until no engine is left on this store."""
+    with anyio.fail_after(seconds):
+        while engines(store):
+            await anyio.sleep(0.05)
+
+
+async def research(front: Front, number: int = 2, **arguments: Any) -> dict[str, Any]:
+    """The structured result of a deep_research call, whatever its text says."""
+    await front.request(number, "tools/call", {"name": "deep_research", "arguments": arguments})
+    return dict((await front.answer(number))["result"]["structuredContent"])
