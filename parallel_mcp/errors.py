@@ -1,4 +1,4 @@
-"""Everything that can go wrong, as one tree. `str(exc)` is safe to show to a model or a person.
+"""All errors, as one tree. `str(exc)` is safe to show to a model or a person.
 
 ```text
 ParallelError
@@ -13,20 +13,20 @@ ParallelError
 │   ├── BudgetReached           daily_budget_usd
 │   ├── PacingFull              requests_per_minute, and the wait is too long
 │   └── StoreFailed             the store cannot be opened, read or written
-├── ResearchEnded               asked for by id, and it ended without an answer
-└── UpstreamError               Parallel, or the way to it
+├── ResearchEnded               a research run that ended without an answer
+└── UpstreamError               Parallel, or the network on the way to it
     ├── RequestRefused          400, 422
     ├── KeyRefused              401
     ├── CreditRefused           402
     ├── AccessRefused           403
-    ├── GatewayRefused          401, 403 or 407 from something on the way
+    ├── GatewayRefused          401, 403 or 407 from a proxy or firewall
     ├── InteractionUnknown      404
     ├── RateRefused             429
-    ├── ServiceFailed           5xx, or an error in place of an answer
+    ├── ServiceFailed           5xx, or an error instead of an answer
     ├── ConnectFailed           nothing was sent: DNS, TCP, TLS, proxy
-    ├── AnswerTimedOut          sent, and no word of an answer in time; 408
-    ├── ConnectionLost          sent, and the connection broke before the first word
-    └── AnswerUnreadable        sent, and what came back is not a Chat answer
+    ├── AnswerTimedOut          sent, but nothing came back in time; 408
+    ├── ConnectionLost          sent, but the connection broke before the answer
+    └── AnswerUnreadable        sent, but the response is not a Chat answer
 ```
 """
 
@@ -38,13 +38,13 @@ _QUOTED_CHARS = 500
 
 
 class ParallelError(Exception):
-    """Any failure of ours. `kind` is its stable name in metrics and history."""
+    """The base class. `kind` is a stable name for metrics and history."""
 
     kind: ClassVar[str] = "error"
     may_be_billed: bool = False
 
     def __str__(self) -> str:
-        """What happened and what to do next, in words for a model or a person."""
+        """What happened and what to do next, for a model or a person."""
         return str(self.args[0]) if self.args else self.kind
 
 
@@ -55,7 +55,7 @@ class CallerError(ParallelError):
 
 
 class ArgumentError(CallerError):
-    """An argument is missing, unknown, of the wrong type, or does not go with another."""
+    """An argument is missing, unknown or of the wrong type, or conflicts with another."""
 
     kind = "bad_argument"
 
@@ -67,19 +67,19 @@ class SchemaRefused(CallerError):
 
 
 class UnknownResearch(CallerError):
-    """No research with that id is known to the caller."""
+    """The caller has no research run with that id."""
 
     kind = "unknown_research"
 
     def __init__(self, research_id: str) -> None:
         super().__init__(
-            f"No research {clean(research_id, 80)!r} is known here: the id is wrong, or it was forgotten. "
-            "Call deep_research with the question to start anew."
+            f"There is no research run {clean(research_id, 80)!r}: the id is wrong, or the run was deleted. "
+            "Call deep_research with the question to start a new one."
         )
 
 
 class NotReady(ParallelError):
-    """The question was not sent, because this server may not or cannot send it now."""
+    """The question was not sent, because the server is not able or not allowed to send it now."""
 
     kind = "not_ready"
 
@@ -124,26 +124,26 @@ class ModelNotAllowed(NotReady):
 
 
 class BudgetReached(NotReady):
-    """The day's budget would be passed. Amounts are US dollars."""
+    """The call would exceed the day's budget. Amounts are in US dollars."""
 
     kind = "budget_reached"
 
     def __init__(self, budget: float, spent: float, price: float) -> None:
         super().__init__(
-            f"Not sent: this call costs ${price:.3f}, and ${spent:.3f} of today's ${budget:.2f} "
-            "(PARALLEL_MCP_DAILY_BUDGET_USD, UTC day) are spent. Raise the budget or wait until 00:00 UTC."
+            f"Not sent: this call costs ${price:.3f}, and ${spent:.3f} of today's ${budget:.2f} budget budget "
+            "(PARALLEL_MCP_DAILY_BUDGET_USD) is spent. Raise the budget or wait until 00:00 UTC."
         )
 
 
 class PacingFull(NotReady):
-    """More requests are waiting than requests_per_minute lets through in time."""
+    """The wait for a place within requests_per_minute would be too long."""
 
     kind = "pacing_full"
 
     def __init__(self, per_minute: int, seconds: float) -> None:
         super().__init__(
-            f"Not sent: {per_minute} requests went out within the last minute (PARALLEL_MCP_REQUESTS_PER_MINUTE), "
-            f"and the next may go in {seconds:.0f} s. Nothing was billed; try again then."
+            f"Not sent: the limit of {per_minute} requests a minute is reached (PARALLEL_MCP_REQUESTS_PER_MINUTE), "
+            f"and the next request can go out in {seconds:.0f} s. Nothing was billed; try again then."
         )
 
 
@@ -154,7 +154,7 @@ class StoreFailed(NotReady):
 
 
 class ResearchEnded(ParallelError):
-    """A research that was asked for has failed, was interrupted or cancelled."""
+    """The research run failed, or was interrupted or cancelled."""
 
     kind = "research_ended"
 
@@ -162,8 +162,8 @@ class ResearchEnded(ParallelError):
 class UpstreamError(ParallelError):
     """Parallel refused or failed, or could not be reached.
 
-    `status` is the HTTP status or None; `ref_id` is Parallel's own reference, for its support;
-    `retry_after` is in seconds, where the answer named one.
+    `status` is the HTTP status or None; `ref_id` is Parallel's reference for its support team;
+    `retry_after` is in seconds, if the response gave one.
     """
 
     kind = "upstream"
@@ -188,7 +188,7 @@ class UpstreamError(ParallelError):
         super().__init__(self._words())
 
     def __repr__(self) -> str:
-        """Without upstream's words: a representation gets into logs, and upstream may repeat the question."""
+        """Leaves out upstream's message: a repr ends up in logs, and upstream may repeat the question."""
         return f"{type(self).__name__}(status={self.status}, ref_id={self.ref_id!r})"
 
     def _words(self) -> str:
@@ -200,11 +200,11 @@ class UpstreamError(ParallelError):
 
 
 class RequestRefused(UpstreamError):
-    """400 or 422: the request is wrong as it stands."""
+    """400 or 422: the request itself is wrong."""
 
     kind = "refused"
     headline = "Parallel refused the request"
-    advice = "Change the question, instructions or output_schema as it says; the same call would fail again."
+    advice = "Change the question, instructions or output_schema accordingly; the same call would fail again."
 
 
 class KeyRefused(UpstreamError):
@@ -213,8 +213,8 @@ class KeyRefused(UpstreamError):
     kind = "wrong_key"
     headline = "Parallel refused the API key"
     advice = (
-        "Calling again will not help: a valid key must be set, as PARALLEL_API_KEY where this server runs, "
-        "or in the caller's own header where callers bring theirs."
+        "Calling again will not help: set a valid key, as PARALLEL_API_KEY where this server runs, "
+        "or in the request header if callers bring their own."
     )
 
 
@@ -235,7 +235,7 @@ class AccessRefused(UpstreamError):
 
 
 class GatewayRefused(UpstreamError):
-    """401, 403 or 407 with a page instead of JSON: not Parallel's answer, so it says nothing about the key."""
+    """401, 403 or 407 with a web page instead of JSON: it is not from Parallel, so the key may be fine."""
 
     kind = "gateway"
     headline = "A gateway or proxy on the way to Parallel refused the request"
@@ -246,23 +246,23 @@ class GatewayRefused(UpstreamError):
 
 
 class InteractionUnknown(UpstreamError):
-    """404: an earlier interaction, or the path, is not known."""
+    """404: the earlier interaction or the path is unknown."""
 
     kind = "not_found"
-    headline = "Parallel does not know that"
-    advice = "If follow_up_to was given, ask again without it; otherwise check PARALLEL_BASE_URL."
+    headline = "Parallel found nothing there"
+    advice = "If follow_up_to was given, call again without it; otherwise check PARALLEL_BASE_URL."
 
 
 class RateRefused(UpstreamError):
-    """429, after our own retries."""
+    """429, even after retries."""
 
     kind = "rate_limited"
-    headline = "Parallel is limiting this account's rate"
+    headline = "Parallel is rate-limiting this account"
     advice = "Wait a minute, then call again; nothing was billed."
 
 
 class ServiceFailed(UpstreamError):
-    """5xx, after our own retries; or an error that came in place of an answer, or in the midst of one."""
+    """5xx, even after retries; or an error instead of an answer or in the middle of one."""
 
     kind = "service_failed"
     headline = "Parallel's service failed"
@@ -270,7 +270,7 @@ class ServiceFailed(UpstreamError):
 
 
 class ConnectFailed(UpstreamError):
-    """Nothing was sent: name, connection, proxy or certificate. `lasting` where trying again cannot help."""
+    """Nothing was sent: DNS, connection, proxy or certificate. `lasting` if trying again cannot help."""
 
     kind = "connect_failed"
     lasting: bool = False
@@ -281,27 +281,27 @@ class ConnectFailed(UpstreamError):
 
 
 class AnswerTimedOut(UpstreamError):
-    """The request went out, and no answer came in time; or Parallel says so itself, with 408."""
+    """The request was sent, but no answer came in time; or Parallel answered 408."""
 
     kind = "timed_out"
     may_be_billed = True
     headline = "Parallel did not answer in time"
-    advice = "It was not sent again by itself. Ask again only if the answer is still wanted."
+    advice = "It is not retried automatically. Call again only if you still want the answer."
 
 
 class ConnectionLost(UpstreamError):
-    """The request went out, and the connection broke before the whole answer."""
+    """The request was sent, but the connection broke before the answer was complete."""
 
     kind = "connection_lost"
     may_be_billed = True
-    headline = "The connection to Parallel broke before the whole answer was there"
-    advice = "It was not sent again by itself. Ask again only if the answer is still wanted."
+    headline = "The connection to Parallel broke before the answer was complete"
+    advice = "It is not retried automatically. Call again only if you still want the answer."
 
 
 class AnswerUnreadable(UpstreamError):
-    """The request went out, and what came back cannot be read as a Chat answer."""
+    """The request was sent, but the response cannot be read as a Chat answer."""
 
     kind = "unreadable"
     may_be_billed = True
-    headline = "What came back is not an answer of Parallel's Chat API"
-    advice = "Check that PARALLEL_BASE_URL is right and that no proxy answers in its place."
+    headline = "The response is not a Chat API answer"
+    advice = "Check that PARALLEL_BASE_URL is right and that no proxy answers instead."

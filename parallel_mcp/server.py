@@ -1,4 +1,4 @@
-"""`build(settings)`: the MCP server put together, with nothing opened before its lifespan begins."""
+"""`build(settings)`: assembles the MCP server. Nothing is opened before its lifespan begins."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -52,21 +52,21 @@ _LENS = _icon("M10 4a6 6 0 1 0 0 12 6 6 0 0 0 0-12M15 15l6 6M8 10h4M10 8v4")
 
 
 class Server(MCPServer[AppContext]):
-    """MCPServer with the history listed as a resource; what it holds depends on who reads it.
+    """MCPServer that lists the history as a resource; its contents depend on the caller.
 
-    `works` is there once the lifespan has begun.
+    `app` is set once the lifespan has begun.
     """
 
     app: AppContext | None = None
 
     async def list_resources(self) -> list[ListedResource]:
-        """One entry, the same for everybody: what is behind it is read per caller."""
+        """One entry, the same for every caller; each caller reads their own runs through it."""
         return [
             ListedResource(
                 uri="research://",
                 name="history",
                 title="Research history",
-                description="Your research, newest first; further pages at research://?before=ID",
+                description="Your research runs, newest first; further pages at research://?before=ID",
                 mime_type="application/json",
             )
         ]
@@ -112,7 +112,7 @@ def build(settings: Settings, fault: str | None = None) -> Server:
             "server/discover": LONG,
         },
         subscriptions=False,
-        # Where nobody has set logging up, the SDK does: at INFO httpx2 would log a line for each request.
+        # If logging is not configured, the SDK configures it; at INFO httpx2 would log every request.
         log_level="WARNING",
         middleware=[reject_unknown_names({"tools/call": {tool.name for tool in checked}, "prompts/get": set(PROMPTS)})],
         extensions=[Tasks(settings.retention_days), page_extension()],
@@ -125,7 +125,7 @@ def build(settings: Settings, fault: str | None = None) -> Server:
 
 @asynccontextmanager
 async def open_app(settings: Settings, fault: str | None = None) -> AsyncIterator[AppContext]:
-    """Everything that a call needs, open for as long as the block lasts."""
+    """Open everything that a call needs, for as long as the block lasts."""
     async with AsyncExitStack() as stack:
         base_url, origin, key = settings.base_url.rstrip("/"), settings.base_url.rstrip("/"), _key(settings)
         if settings.sandbox:
@@ -172,9 +172,9 @@ def _refusing(fault: str) -> Callable[[Context[AppContext, Any]], Principal]:
 def _principal_resolver(
     origin: str, own_key: str | None, settings: Settings
 ) -> Callable[[Context[AppContext, Any]], Principal]:
-    """Who is calling: what http.py found out, or on stdio the one local caller.
+    """Resolves the caller: the one that http/ authenticated, or on stdio the one local caller.
 
-    Over HTTP this server's own key is never spent where callers bring theirs.
+    Over HTTP, this server's own key is never used when callers bring theirs.
     """
 
     def who(ctx: Context[AppContext, Any]) -> Principal:
@@ -190,7 +190,7 @@ def _principal_resolver(
 
 @asynccontextmanager
 async def open_store(settings: Settings) -> AsyncIterator[Store]:
-    """The store that the settings name; it is opened at its first use, so that a server starts without it."""
+    """The store named in the settings. It opens at first use, so the server starts without it."""
     store = _store(settings.store_url, settings.retention_days)
     try:
         yield store

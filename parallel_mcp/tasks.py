@@ -1,13 +1,13 @@
-"""MCP Tasks (`io.modelcontextprotocol/tasks`) over the desk: a research is a task, and has one id as both.
+"""MCP Tasks (`io.modelcontextprotocol/tasks`) : a research run is a task, with the same id.
 
-`deep_research` with a question becomes a task where the request, of 2026-07-28, declares the extension;
-every other call takes the ordinary path. The tool itself does the asking, with nothing to wait for: so
-arguments, key, budget and store are checked as always, an answer that is there already is an ordinary
-result, and the row is in the store before its handle is sent. No task lives in memory: any process that
-shares the store serves it, and goes on with it if the process that worked on it is gone.
+`deep_research` with a question becomes a task if the request (protocol 2026-07-28) declares the extension;
+every other call takes the ordinary path. The tool itself runs, with a wait of zero: so arguments, key,
+budget and store are checked as usual, an answer that already exists is an ordinary result, and the row is
+in the store before its handle is sent. No task lives in memory: any process that shares the store can
+serve it, and takes it over if the process that worked on it is gone.
 
-A research never ends in a JSON-RPC error, so no task is `failed`: one that failed is `completed`, with
-the result that is an error. None needs input, so none is `input_required`.
+A research run never ends in a JSON-RPC error, so no task is `failed`: a failed run is `completed` with an
+error result. No task needs input, so none is `input_required`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -43,7 +43,7 @@ VERSIONS = frozenset({"2026-07-28"})
 """The protocol revisions that can carry a task."""
 
 REFUSED_POLL_MS = 60_000
-"""How often to ask after a task that waits for the day's budget."""
+"""The poll interval of a task that waits for the day's budget."""
 
 _Request = ServerRequestContext[AppContext, Any]
 
@@ -55,13 +55,13 @@ class TaskParams(RequestParams):
 
 
 class UpdateParams(TaskParams):
-    """The params of `tasks/update`: `taskId` and `inputResponses`, of which none is ever outstanding."""
+    """The params of `tasks/update`: `taskId` and `inputResponses`, which are never outstanding."""
 
     input_responses: dict[str, Any]
 
 
 class Tasks(Extension):
-    """The extension, for a server whose lifespan gives `Works`. A row is kept for `retention_days` from its end.
+    """The extension, for a server whose lifespan yields an AppContext. Rows stay for `retention_days` after their end.
 
     All three methods raise MCPError: -32021 to a client that does not declare the extension, -32020 where
     the `Mcp-Name` header is not the task's id, -32602 for an id that is unknown, expired or another
@@ -84,7 +84,7 @@ class Tasks(Extension):
     async def intercept_tool_call(
         self, params: CallToolRequestParams, ctx: _Request, call_next: CallNext
     ) -> HandlerResult:
-        """A task in place of a research that is still under way, for a client that knows tasks."""
+        """Returns a task instead of a research run in progress, to a client that supports tasks."""
         if not (_asks_research(params) and _declares(ctx)):
             return await call_next(ctx)
         at_once = replace(ctx.lifespan_context, wait_seconds=0)
@@ -96,7 +96,7 @@ class Tasks(Extension):
         return {"resultType": "task", **self._task(research, research.created_at, message)}
 
     async def _get(self, ctx: _Request, params: TaskParams) -> HandlerResult:
-        """The task as it is now. A row that nobody works on any more is taken over, for somebody asks for it."""
+        """The task's current state. A row that nobody works on any more is taken over, since somebody wants it."""
         app, principal = _admitted(ctx, params)
         with _as_protocol_errors():
             try:
@@ -110,14 +110,14 @@ class Tasks(Extension):
         return self._over(row, app.max_result_chars)
 
     async def _update(self, ctx: _Request, params: UpdateParams) -> HandlerResult:
-        """Take note of answers to requests that were never made, as the specification wants: by ignoring them."""
+        """Accepts responses to requests that were never made and ignores them, as the specification requires."""
         app, principal = _admitted(ctx, params)
         with _as_protocol_errors():
             await _row(app, principal, params.task_id)
         return {}
 
     async def _cancel(self, ctx: _Request, params: TaskParams) -> HandlerResult:
-        """Let go of the task, which stops it unless another call waits for it. The same for one that is over."""
+        """Let go of the task, which stops it unless another call waits for it. Fine if it is already over."""
         app, principal = _admitted(ctx, params)
         with _as_protocol_errors():
             await app.service.cancel(principal, params.task_id)
@@ -128,11 +128,11 @@ class Tasks(Extension):
         return self._task(research, research.created_at, message)
 
     def _over(self, row: ResearchRun, limit: int) -> dict[str, Any]:
-        """The task with what the call would have returned, had it waited."""
+        """The task with the result that a waiting call would have got."""
         research = tools.research_of(row)
         ended = _iso(row.finished_at or row.created_at)
         try:
-            # As for the call that sent the request: the same at every poll, so without the answer's age.
+            # As for the call that sent the request: the same at every poll, so the answer's age is left out.
             result = tools.research_result(row, sent=True, limit=limit)
         except errors.ResearchEnded as error:
             message = str(error)
@@ -145,7 +145,7 @@ class Tasks(Extension):
         return task | {"result": result.model_dump(by_alias=True, mode="json", exclude_none=True)}
 
     def _task(self, research: Research, updated: str, message: str) -> dict[str, Any]:
-        """The fields that every task has. `ttlMs` counts from `createdAt`: the least that the row will be kept."""
+        """The fields that every task has. `ttlMs` counts from `createdAt` and is a minimum."""
         return {
             "taskId": research.research_id,
             "status": research.status,
@@ -158,7 +158,7 @@ class Tasks(Extension):
 
 
 def _asks_research(params: CallToolRequestParams) -> bool:
-    """Whether a call asks something new: one by id waits the ordinary way. A blank id is none."""
+    """Whether the call asks a new question; a call by id waits the ordinary way. A blank id counts as none."""
     given = (params.arguments or {}).get("research_id")
     return params.name == "deep_research" and not str(given or "").strip()
 
@@ -170,7 +170,7 @@ def _declares(ctx: _Request) -> bool:
 
 
 def _under_way(result: HandlerResult) -> Research | None:
-    """The research that a tool's result says is still working."""
+    """The research run in a tool result, if it is still working."""
     if not isinstance(result, CallToolResult) or result.is_error or result.structured_content is None:
         return None
     research = Research.model_validate(result.structured_content)
@@ -178,7 +178,7 @@ def _under_way(result: HandlerResult) -> Research | None:
 
 
 def _admitted(ctx: _Request, params: TaskParams) -> tuple[AppContext, Principal]:
-    """What to work with and who asks, once the request may ask at all."""
+    """The app and the principal, once the request has passed its checks."""
     require_client_extension(ctx, IDENTIFIER)
     headers = getattr(ctx.request, "headers", None)
     if headers is not None and decode_header_value(headers.get(MCP_NAME_HEADER)) != params.task_id:
@@ -197,7 +197,7 @@ async def _row(app: AppContext, principal: Principal, research_id: str) -> Resea
 
 @contextmanager
 def _as_protocol_errors() -> Iterator[None]:
-    """Our errors as JSON-RPC errors: there is no tool result here that could carry them."""
+    """Raises our errors as JSON-RPC errors, since there is no tool result to carry them."""
     try:
         yield
     except errors.UnknownResearch as error:
@@ -207,7 +207,7 @@ def _as_protocol_errors() -> Iterator[None]:
 
 
 def _ignore(_: str) -> None:
-    """Nobody listens between two polls."""
+    """Progress between polls goes nowhere."""
 
 
 def _iso(seconds: float) -> str:

@@ -1,7 +1,7 @@
-"""Clients whose Accept header does not name both types are refused by the SDK with 406 (mcp 2.3).
+"""The SDK answers 406 to clients whose Accept header does not list both media types (mcp 2.3).
 
-The specification wants both from clients, and many leave the header out, or name one. Whoever takes
-only JSON gets the answer as JSON, without the progress that came before it.
+The specification asks clients for both, but many send no Accept header or only one type. A client that
+accepts only JSON gets the final response as JSON, without progress notifications.
 """
 
 import json
@@ -15,7 +15,7 @@ EVENT_STREAM = "text/event-stream"
 
 
 class AcceptEither:
-    """ASGI middleware: serves a POST whatever it accepts, and a GET that names no type."""
+    """ASGI middleware: serves a POST with any Accept header, and a GET with none."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -38,7 +38,7 @@ class AcceptEither:
 
 
 class _Collapsed:
-    """A response whose event stream is held back, and sent as its last message in plain JSON."""
+    """Buffers an event stream and sends only its final response, as plain JSON."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -67,7 +67,7 @@ class _Collapsed:
 
 
 def _response_in(events: bytes) -> bytes:
-    """The last message of a stream that answers a request, as JSON; nothing where there is none."""
+    """The last JSON-RPC response in a stream, or empty bytes if there is none."""
     found = b""
     for event in events.replace(b"\r\n", b"\n").split(b"\n\n"):
         data = b"\n".join(line[5:].strip() for line in event.split(b"\n") if line.startswith(b"data:"))

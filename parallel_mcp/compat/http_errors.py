@@ -1,4 +1,4 @@
-"""The SDK answers a body that is no JSON-RPC message with pydantic's words, the request quoted in them (mcp 2.3)."""
+"""The SDK answers an invalid JSON-RPC body with pydantic's own message, which quotes the request (mcp 2.3)."""
 
 from mcp_types import INVALID_REQUEST
 from starlette.responses import JSONResponse
@@ -6,7 +6,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class PlainErrors:
-    """ASGI middleware: says in a sentence what the SDK says in pydantic's words, with the request quoted in them."""
+    """ASGI middleware: replaces pydantic's message with one sentence that quotes nothing."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -31,6 +31,6 @@ class PlainErrors:
 
 
 _NO_MESSAGE = JSONResponse(
-    {"jsonrpc": "2.0", "id": None, "error": {"code": INVALID_REQUEST, "message": "This is no JSON-RPC message"}},
+    {"jsonrpc": "2.0", "id": None, "error": {"code": INVALID_REQUEST, "message": "The body is not a JSON-RPC message"}},
     status_code=400,
 )

@@ -1,8 +1,8 @@
-"""Messages that clients really send and the SDK drops, refuses or leaves unanswered (mcp 2.3).
+"""Messages that real clients send and the SDK rejects or never answers (mcp 2.3).
 
-- Half a surrogate pair, which many clients write where they cut a text inside an emoji: refused.
-- A byte order mark before the message: refused.
-- A request whose id is null, a fraction or a boolean: taken for a notification, so that nobody answers.
+- A lone surrogate, which many clients produce when they truncate text inside an emoji: rejected.
+- A byte order mark before the message: rejected.
+- A request whose id is null, a fraction or a boolean: treated as a notification, so it gets no answer.
 """
 
 import re
@@ -19,20 +19,20 @@ BAD_ID = "The id of a request must be a string or a whole number"
 
 
 def has_bad_id(message: Any) -> bool:
-    """Whether this is a request that could not be answered, because of its id."""
+    """Whether this is a request whose id makes it impossible to answer."""
     if not isinstance(message, dict) or "method" not in message or "id" not in message:
         return False
     return isinstance(message["id"], bool) or not isinstance(message["id"], str | int)
 
 
 def repaired(body: bytes) -> bytes:
-    """The body without byte order mark and half surrogate pairs, as long as it was: its length has been announced."""
+    """The body without its byte order mark and lone surrogates; the length stays the same, as Content-Length says."""
     if body.startswith(BOM):
         body = b"   " + body[len(BOM) :]
     return _ESCAPES.sub(_replaced, body)
 
 
-# A whole pair, a half, and any other escape, which may be a backslash.
+# A surrogate pair, a lone surrogate, or any other escape, which may be a backslash.
 _ESCAPES = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F]..)|.)", re.DOTALL)
 
 
@@ -41,7 +41,7 @@ def _replaced(escape: re.Match[bytes]) -> bytes:
 
 
 class MessageRepair:
-    """ASGI middleware: repairs what can be repaired, and refuses a request whose id cannot be answered."""
+    """ASGI middleware: repairs what it can, and rejects a request whose id cannot be answered."""
 
     def __init__(self, app: ASGIApp, max_bytes: int) -> None:
         self._app = app
@@ -61,7 +61,7 @@ class MessageRepair:
         await self._app(scope, _first(message, receive), send)
 
     async def _whole(self, receive: Receive) -> Message:
-        """The body in one message, or as much of it as shows that it is too long."""
+        """The body in one message; reading stops once it is over the limit."""
         parts: list[bytes] = []
         size = 0
         while True:
@@ -80,7 +80,7 @@ def _is_unanswerable(body: bytes) -> bool:
 
 
 def _first(message: Message, receive: Receive) -> Receive:
-    """`receive`, with a message that has been taken from it put back in front."""
+    """`receive`, with one message pushed back."""
     waiting = [message]
 
     async def again() -> Message:

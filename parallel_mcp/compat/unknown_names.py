@@ -11,14 +11,14 @@ from parallel_mcp import telemetry
 
 
 def reject_unknown_names(known: Mapping[str, set[str]]) -> ServerMiddleware[Any]:
-    """Answer a name that is not among the known ones of its method, `tools/call` or `prompts/get`, with -32602."""
+    """Middleware that answers -32602 to a `tools/call` or `prompts/get` with an unknown name."""
 
     async def middleware(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         name, names = (ctx.params or {}).get("name"), known.get(ctx.method)
         telemetry.named(ctx.method, name, names or set())
         if names is not None and isinstance(name, str) and name not in names:
             kind = ctx.method.partition("s/")[0]
-            # Without the name, for the SDK puts these words into its span.
+            # The name is left out because the SDK records this message in its span.
             raise MCPError(INVALID_PARAMS, f"Unknown {kind}. Known {kind}s: {', '.join(sorted(names))}")
         return await call_next(ctx)
 

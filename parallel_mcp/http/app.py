@@ -1,4 +1,4 @@
-"""The ASGI app: `/mcp` and `/healthz`, with everything that stands in front of them."""
+"""The ASGI app: `/mcp`, `/healthz` and `/`, with the middleware around them."""
 
 import logging
 import re
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 1024 * 1024
 
-ANY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104  # named in order to warn about them
+ANY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104  # listed only to warn about them
 
 SHORT_TOKEN_CHARS = 16
 REQUEST_HEADERS = (
@@ -38,11 +38,11 @@ REQUEST_HEADERS = (
 def application(settings: Settings) -> Starlette:
     """The ASGI app: `/mcp`, `/healthz` and a page at `/`.
 
-    Raises SettingsError where it would let strangers spend the server's key.
+    Raises SettingsError if it would let unknown callers spend the server's key.
     """
     if not is_loopback(settings.host) and not callers_are_known(settings):
         raise SettingsError(
-            "PARALLEL_MCP_HOST is not a loopback address, so callers must be known: set PARALLEL_MCP_ACCESS_TOKENS "
+            "PARALLEL_MCP_HOST is not a loopback address, so callers must authenticate: set PARALLEL_MCP_ACCESS_TOKENS "
             "(name:token, ...), or PARALLEL_MCP_BRING_YOUR_OWN_KEY=true"
         )
     _warn(settings)
@@ -52,7 +52,7 @@ def application(settings: Settings) -> Starlette:
     server.custom_route("/", methods=["GET"])(home)
     security = _security(settings)
     app = server.streamable_http_app(
-        # Stateless, so that any replica serves any request.
+        # Stateless, so any replica can serve any request.
         stateless_http=True,
         max_request_body_size=MAX_BODY_BYTES,
         transport_security=security,
@@ -77,19 +77,19 @@ def application(settings: Settings) -> Starlette:
 
 
 def _warn(settings: Settings) -> None:
-    """Say what will not work, or not be safe, although it starts."""
+    """Log settings that let the server start but are unsafe or will not work."""
     for name, token in settings.access_tokens.items():
         if len(token.get_secret_value()) < SHORT_TOKEN_CHARS:
-            logger.warning("The access token of %s is short and can be guessed: make it of 32 random characters", name)
+            logger.warning("The access token of %s is short enough to guess: use 32 random characters", name)
     if settings.host in ANY_ADDRESS and not settings.allowed_hosts:
         logger.warning(
-            "Only callers who use the name localhost will be served: set PARALLEL_MCP_ALLOWED_HOSTS to the names "
+            "Only requests for the host name localhost will be served: set PARALLEL_MCP_ALLOWED_HOSTS to the names "
             "and addresses that callers use for this server"
         )
 
 
 class WithoutTrailingSlash:
-    """ASGI middleware: `/mcp/` is `/mcp`. A redirect would lose the body with some clients, and the key with others."""
+    """ASGI middleware: serves `/mcp/` as `/mcp`. On a redirect some clients drop the body, others the key."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -102,7 +102,7 @@ class WithoutTrailingSlash:
 
 
 def _cors(security: TransportSecuritySettings) -> Middleware:
-    """What a browser needs to hear before it sends a page's request: asked before anybody is asked for a token."""
+    """CORS for the allowed origins. It runs before authentication, because a preflight carries no token."""
     exact = [origin for origin in security.allowed_origins if not origin.endswith(":*")]
     ports = [re.escape(origin.removesuffix(":*")) for origin in security.allowed_origins if origin.endswith(":*")]
     return Middleware(
@@ -117,7 +117,7 @@ def _cors(security: TransportSecuritySettings) -> Middleware:
 
 
 def _security(settings: Settings) -> TransportSecuritySettings:
-    """Host and Origin checks, on every address. The address that is bound is a name of this server too."""
+    """Host and Origin checks, whatever address is bound. The bound address is an allowed host too."""
     bound = () if settings.host in ANY_ADDRESS else (settings.host,)
     names = dict.fromkeys(_bracketed(name) for name in (*LOOPBACK, *bound, *settings.allowed_hosts))
     hosts = [pattern for name in names for pattern in ((name,) if _has_port(name) else (name, f"{name}:*"))]
@@ -130,7 +130,7 @@ def _security(settings: Settings) -> TransportSecuritySettings:
 
 
 def _bracketed(name: str) -> str:
-    """A host as it stands in a Host header."""
+    """A host as written in a Host header."""
     return f"[{name}]" if name.count(":") > 1 and not name.startswith("[") else name
 
 

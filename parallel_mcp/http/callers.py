@@ -1,4 +1,4 @@
-"""Who is calling, decided in one function, and the middleware that lets them in."""
+"""Who is calling, decided in one function, and the middleware that authenticates requests."""
 
 import hmac
 from collections.abc import Iterator
@@ -35,24 +35,24 @@ def callers_are_known(settings: Settings) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class AuthFailure:
-    """Why a request is not let in: the HTTP status, and RFC 6750's error code, none where nothing was sent."""
+    """Why a request is rejected: the HTTP status and RFC 6750's error code, None if no token was sent."""
 
     status: Literal[400, 401, 403]
     error: str | None
     words: str
 
 
-_NOTHING_SENT = AuthFailure(401, None, "Send a token as Authorization: Bearer, or as x-api-key")
+_NOTHING_SENT = AuthFailure(401, None, "Send a token in the Authorization: Bearer header or in x-api-key")
 
-_WRONG = AuthFailure(401, "invalid_token", "The token is not valid here")
+_WRONG = AuthFailure(401, "invalid_token", "The token is not valid for this server")
 
 _CONTRADICTING = AuthFailure(400, "invalid_request", "Send one token, in one header")
 
 
 def identify(headers: Headers, settings: Settings) -> tuple[str, str | None] | AuthFailure:
-    """Who is calling, as a caller's name and the Parallel key they bring; or why they are not let in.
+    """The caller's name and the Parallel key they bring, or why they are rejected.
 
-    This is the one place where it is decided.
+    This is the only place that decides it.
     """
     if not callers_are_known(settings):
         return ("local", None)
@@ -65,7 +65,7 @@ def identify(headers: Headers, settings: Settings) -> tuple[str, str | None] | A
     if settings.bring_your_own_key:
         fits = given.isascii() and given.isprintable() and " " not in given
         return (caller_of(given), given) if fits else _WRONG
-    # Every token is compared, so that the time taken tells nothing.
+    # Compares every token, so that the time taken reveals nothing.
     names = [
         name
         for name, token in settings.access_tokens.items()
@@ -75,7 +75,7 @@ def identify(headers: Headers, settings: Settings) -> tuple[str, str | None] | A
 
 
 def _sent(headers: Headers) -> Iterator[str]:
-    """Every token of a request. Other schemes than Bearer may be meant for a proxy on the way, and are none."""
+    """Every token in a request. Schemes other than Bearer may be meant for a proxy and are ignored."""
     for value in headers.getlist("authorization"):
         scheme, _, token = value.strip().partition(" ")
         if scheme.lower() == "bearer" and token.strip():
@@ -86,10 +86,10 @@ def _sent(headers: Headers) -> Iterator[str]:
 
 
 class AuthMiddleware:
-    """ASGI middleware: lets in who belongs, and notes on the request who that is.
+    """ASGI middleware: authenticates the caller and records who it is in the request's state.
 
-    First the Host and Origin headers, which a browser sends truly and a page cannot forge; then who is
-    calling; the body is read after that, by the app behind.
+    Checks the Host and Origin headers first, which a web page cannot forge, then the token. The body is
+    read only after that.
     """
 
     def __init__(self, app: ASGIApp, settings: Settings, security: TransportSecuritySettings) -> None:
@@ -113,7 +113,7 @@ class AuthMiddleware:
         if refusal is not None:
             await refusal(scope, receive, send)
             return
-        # No events are kept, and the SDK says nothing at all to a caller who wants those that they missed.
+        # Events are not stored, and the SDK never answers a caller who asks for missed ones.
         scope["headers"] = [header for header in scope["headers"] if header[0] != b"last-event-id"]
         with telemetry.continued(request.headers):
             await self._app(scope, receive, send)
@@ -121,13 +121,15 @@ class AuthMiddleware:
     def _caller(self, request: Request) -> tuple[str, str | None] | AuthFailure:
         caller = identify(request.headers, self._settings)
         if not callers_are_known(self._settings) and request.client and not is_loopback(request.client.host):
-            # The app was bound to another address than the settings say, or a proxy hands strangers on.
-            return AuthFailure(403, None, "Callers from other machines must be known: PARALLEL_MCP_ACCESS_TOKENS")
+            # The app is bound to an address other than the one in the settings, or a proxy forwards remote callers.
+            return AuthFailure(
+                403, None, "Callers from other machines must authenticate: set PARALLEL_MCP_ACCESS_TOKENS"
+            )
         return caller
 
 
 def _refused(failure: AuthFailure) -> Response:
-    """The refusal, with the challenge that MCP clients look for."""
+    """The rejection, with the WWW-Authenticate challenge that MCP clients look for."""
     if failure.status == 403:
         return PlainTextResponse(failure.words, status_code=403)
     challenge = f'Bearer realm="{NAME}"'

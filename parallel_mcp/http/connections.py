@@ -1,4 +1,4 @@
-"""Connections that send nothing: each gets a deadline, and all together a bound below what the process may open."""
+"""Limits on idle connections: a deadline for each, and a maximum number below the file descriptor limit."""
 
 import asyncio
 import logging
@@ -11,17 +11,17 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 logger = logging.getLogger(__name__)
 
 HEADER_SECONDS = 10.0
-"""How long a connection may be silent before it has sent the head of a request."""
+"""How long a connection may take to send the headers of a request."""
 RESERVED_DESCRIPTORS = 256
-"""Left for the store, the log and the requests to Parallel."""
+"""File descriptors reserved for the store, the log and requests to Parallel."""
 LOG_SECONDS = 60.0
-"""At most one line about refused connections in this time."""
+"""Seconds between two log lines about closed connections."""
 
 
 def max_connections() -> int:
-    """How many connections may be open at once: half of what the process may open, less a reserve.
+    """The maximum number of open connections: half the file descriptor limit, less a reserve.
 
-    Each call that works has a second descriptor, to Parallel. The soft limit is raised to the hard one first.
+    Half, because each call in progress needs a second descriptor for Parallel. Raises the soft limit to the hard one.
     """
     if sys.platform == "win32":
         return 4096
@@ -39,10 +39,10 @@ def max_connections() -> int:
 
 
 def bounded(limit: int) -> type[H11Protocol]:
-    """Uvicorn's protocol with at most `limit` connections, none of which may be silent for `HEADER_SECONDS`.
+    """Uvicorn's protocol with at most `limit` connections and a deadline of `HEADER_SECONDS` for headers.
 
-    A new connection takes the place of the one that has been silent longest. It is closed itself only where
-    every other one has a request under way.
+    At the limit, a new connection replaces the one that has been idle longest. It is itself closed only if
+    all others have a request in progress.
     """
     silent: dict[H11Protocol, None] = {}
     log = _Seldom()
@@ -54,7 +54,7 @@ def bounded(limit: int) -> type[H11Protocol]:
             super().connection_made(transport)
             if len(self.connections) > limit:
                 if log.may():
-                    logger.warning("%d connections are open, as many as may be: silent ones are closed", limit)
+                    logger.warning("The limit of %d open connections is reached: idle ones are being closed", limit)
                 oldest = next(iter(silent), self)
                 silent.pop(oldest, None)
                 oldest.transport.abort()
@@ -91,13 +91,13 @@ def bounded(limit: int) -> type[H11Protocol]:
 
 
 class _Seldom:
-    """Lets a log line through at most once in `LOG_SECONDS`."""
+    """True at most once every `LOG_SECONDS`."""
 
     def __init__(self) -> None:
         self._last = float("-inf")
 
     def may(self) -> bool:
-        """Whether it is time again."""
+        """Whether enough time has passed."""
         now = time.monotonic()
         if now - self._last < LOG_SECONDS:
             return False
@@ -106,12 +106,12 @@ class _Seldom:
 
 
 class CalmAccept(logging.Filter):
-    """At most one line a minute of asyncio's about connections that it could not accept."""
+    """Drops all but one line a minute of asyncio's messages about connections that it cannot accept."""
 
     def __init__(self) -> None:
         super().__init__()
         self._seldom = _Seldom()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the line may stand."""
+        """Whether to keep the line."""
         return "accept" not in str(record.msg) or self._seldom.may()

@@ -22,13 +22,13 @@ STORE_SECONDS = 2.0
 """How long /healthz waits for the store."""
 
 STORE_AGE_SECONDS = 1.0
-"""How old what /healthz says of the store may be: however often it is asked, the store is asked once in that time."""
+"""How long the store's state is cached, however often /healthz is requested."""
 
 
 class Health:
-    """What /healthz says: whether the store can be used, and what was last heard of Parallel. It costs nothing.
+    """Whether the store works, and how the last request to Parallel went. Checking costs nothing.
 
-    Anybody may ask, so it says neither where things are nor why they fail, and asks the store seldom.
+    Anyone may ask, so it reveals no addresses and no reasons, and rarely touches the store.
     """
 
     def __init__(self, server: Server) -> None:
@@ -41,13 +41,13 @@ class Health:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Be able to answer, for as long as the block lasts."""
+        """Run the store check in the background while the block lasts."""
         async with anyio.create_task_group() as self._group:
             yield
             self._group.cancel_scope.cancel()
 
     async def answer(self, _: Request) -> Response:
-        """200, or 503 where research cannot be kept."""
+        """200, or 503 if research runs cannot be stored."""
         app = self._server.app
         assert app is not None
         if not self._asking and anyio.current_time() >= self._until:
@@ -71,7 +71,7 @@ class Health:
             logger.warning("The store cannot be used: %s", error)
             self._store = "failing"
         except Exception as error:
-            logger.error("The store failed in a way that nobody foresaw: %s", type(error).__name__)
+            logger.error("The store failed unexpectedly: %s", type(error).__name__)
             self._store = "failing"
         else:
             self._store = "ok"

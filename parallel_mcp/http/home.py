@@ -1,4 +1,4 @@
-"""The page at `/`: what this is, for whoever opens the address in a browser."""
+"""The page at `/`, for people who open the address in a browser."""
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -18,5 +18,5 @@ server works.</p>
 
 
 async def home(_: Request) -> Response:
-    """The same page for everybody; it names nothing of this server's settings."""
+    """The same page for everyone. It reveals no settings."""
     return HTMLResponse(_PAGE, headers={"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'"})

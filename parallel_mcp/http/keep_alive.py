@@ -1,4 +1,4 @@
-"""Comment lines in an event stream, so that no proxy takes a long call for a dead one."""
+"""Comment lines in event streams, so that proxies do not close a long call as idle."""
 
 from typing import Literal
 
@@ -16,9 +16,9 @@ STREAM_HEADERS = [
 
 
 class KeepAliveMiddleware:
-    """ASGI middleware: where a caller takes an event stream, no more than so many seconds pass without a byte.
+    """ASGI middleware: an event stream is never silent for more than `seconds`.
 
-    Proxies cut what is silent for a minute, and a caller who asked for no progress hears nothing of a long call.
+    Proxies close a connection after about a minute of silence, and a caller without a progress token gets no events.
     """
 
     def __init__(self, app: ASGIApp, seconds: float) -> None:
@@ -37,7 +37,7 @@ class KeepAliveMiddleware:
             try:
                 await self._app(scope, response.receive, response.send)
             except Exception as error:
-                # Carried out of the group, which would wrap it.
+                # Raised outside the group, which would wrap it.
                 failure = error
             group.cancel_scope.cancel()
         if failure is not None:
@@ -45,10 +45,10 @@ class KeepAliveMiddleware:
 
 
 class KeepAlive:
-    """One response, with comment lines between its events whenever nothing else was sent.
+    """One response, with comment lines between its events when nothing else is sent.
 
-    The SDK puts off the head of a modern response until there is an event, because it may yet be plain
-    JSON with a status of its own. After a heartbeat the head is sent from here, and JSON becomes an event.
+    The SDK delays the headers of a 2026-07-28 response until there is an event, because it may still become
+    plain JSON with its own status. After a heartbeat the headers have been sent here, and JSON becomes an event.
     """
 
     def __init__(self, receive: Receive, send: Send, seconds: float) -> None:
@@ -62,14 +62,14 @@ class KeepAlive:
         self._body = b""
 
     async def receive(self) -> Message:
-        """The app's next message. The clock starts when the request has come in whole."""
+        """The app's next message. The clock starts when the whole request has arrived."""
         message = await self._receive()
         if message["type"] == "http.request" and not message.get("more_body", False):
             self._asked.set()
         return message
 
     async def beat(self) -> None:
-        """Send a comment each time that nothing was sent for so long."""
+        """Send a comment whenever nothing has been sent for `seconds`."""
         await self._asked.wait()
         while True:
             self._news = anyio.Event()
@@ -84,7 +84,7 @@ class KeepAlive:
                     await self._send({"type": "http.response.body", "body": b": keepalive\r\n\r\n", "more_body": True})
 
     async def send(self, message: Message) -> None:
-        """Take a message of the app's. Each body is a whole event, so that a comment may stand behind it."""
+        """Send a message from the app. Each body is a whole event, so a comment may follow it."""
         self._news.set()
         async with self._sending:
             if message["type"] == "http.response.start":

@@ -14,14 +14,14 @@ from parallel_mcp.settings import Settings
 
 
 class _Service(uvicorn.Server):
-    """uvicorn that says when it listens, and exits with 0 after a signal instead of raising it once more."""
+    """uvicorn that reports when it listens, and exits with 0 after a signal instead of raising it again."""
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
         super().__init__(config)
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, then say so."""
+        """Start listening, then call `ready`."""
         await super().startup(sockets)
         if self.started:
             self._ready()
@@ -37,9 +37,9 @@ class _Service(uvicorn.Server):
 def run(settings: Settings, ready: Callable[[str], None]) -> None:
     """Serve until a signal comes; `ready` gets the URL once it listens.
 
-    Raises SettingsError, or OSError where the address cannot be had.
+    Raises SettingsError, or OSError if the address cannot be bound.
     """
-    # It would break the streams of the first era off at the signal, and so take their calls the time to finish.
+    # It would close streams of the legacy protocol at the signal, before their calls can finish.
     AppStatus.enable_automatic_graceful_drain = False
     logging.getLogger("asyncio").addFilter(CalmAccept())
     config = uvicorn.Config(

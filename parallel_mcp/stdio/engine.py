@@ -74,7 +74,7 @@ async def _served(
         logger.error("%s", failures.exceptions[0])
         _leave(1)
     except* Exception:
-        logger.exception("Serving failed in a way that nobody foresaw")
+        logger.exception("Serving failed unexpectedly")
         _leave(1)
     telemetry.flush()
     write.flush(FLUSH_SECONDS)

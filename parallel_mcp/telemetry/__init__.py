@@ -1,4 +1,4 @@
-"""What can be seen from outside: spans and metrics by OpenTelemetry's conventions."""
+"""Spans and metrics, by OpenTelemetry's conventions."""
 
 from parallel_mcp.telemetry.export import Wanted, export, flush, wanted
 from parallel_mcp.telemetry.instruments import (

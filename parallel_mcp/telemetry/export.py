@@ -1,4 +1,4 @@
-"""Setting an exporter up, where the standard OTEL variables ask for it."""
+"""Sets up exporters if the standard OTEL variables ask for them."""
 
 import logging
 import sys
@@ -16,7 +16,7 @@ from parallel_mcp.telemetry.instruments import NAME
 logger = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 0.3
-"""What the last export may take while a process that has to be gone within a second ends."""
+"""Seconds for the last export of a process that must end within a second."""
 
 Signal = Literal["traces", "metrics"]
 
@@ -25,7 +25,7 @@ SIGNALS: tuple[Signal, ...] = ("traces", "metrics")
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The exporters that are asked for, by signal; none where a signal is not."""
+    """The requested exporters by signal; empty if none."""
 
     traces: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
@@ -36,7 +36,7 @@ class Wanted:
 
 
 def wanted(environ: Mapping[str, str]) -> Wanted:
-    """What the standard variables ask for: an exporter by name, or an endpoint of OTLP's. Without either, nothing."""
+    """What the standard variables request: an exporter by name, or an OTLP endpoint. Otherwise nothing."""
     if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return Wanted()
     return Wanted(_named(environ, "TRACES"), _named(environ, "METRICS"), environ.get("OTEL_SERVICE_NAME") or None)
@@ -54,7 +54,7 @@ def _named(environ: Mapping[str, str], signal: str) -> tuple[str, ...]:
 
 
 def export(asked: Wanted) -> str | None:
-    """Set up what is asked for; in words, what of it cannot be had. The SDK reads its own further variables."""
+    """Set up the requested exporters; returns what is missing, in words. The SDK reads its other variables itself."""
     if not asked:
         return None
     logging.getLogger("opentelemetry.util.re").addFilter(_without_values)
@@ -62,7 +62,7 @@ def export(asked: Wanted) -> str | None:
         return _set_up(asked)
     except ImportError:
         return (
-            "OpenTelemetry's variables ask for telemetry, and its SDK is not installed, so nothing is exported: "
+            "The OTEL variables ask for telemetry, but the OpenTelemetry SDK is not installed, so nothing is exported: "
             "install parallel-mcp[otel]"
         )
 
@@ -78,7 +78,7 @@ def _set_up(asked: Wanted) -> str | None:
     missing: list[str] = []
     spans = _exporters("traces", asked.traces, missing)
     points = _exporters("metrics", asked.metrics, missing)
-    # Nothing is left to the interpreter's end: `flush` does it, in bounded time.
+    # Not at interpreter exit: `flush` does it, in bounded time.
     if spans:
         tracers = TracerProvider(resource=resource, shutdown_on_exit=False)
         for exporter in spans:
@@ -91,37 +91,37 @@ def _set_up(asked: Wanted) -> str | None:
 
 
 def _exporters(signal: Signal, names: tuple[str, ...], missing: list[str]) -> list[Any]:
-    """The exporters of these names; what cannot be had is added to `missing`, in words."""
+    """The exporters with these names; those that cannot be used are described in `missing`."""
     made: list[Any] = []
     for name in names:
         found = next(iter(entry_points(group=f"opentelemetry_{signal}_exporter", name=name)), None)
         try:
             kind = found.load() if found is not None else None
-            # Not to stdout, which belongs to the protocol.
+            # Never stdout, which belongs to the protocol.
             made += [] if kind is None else [kind(out=sys.stderr) if name == "console" else kind()]
         except Exception as error:
             found = None
-            logger.debug("The exporter cannot be made: %s", type(error).__name__)
+            logger.debug("The exporter cannot be created: %s", type(error).__name__)
         if found is None:
             missing.append(f"OpenTelemetry's exporter of {signal} cannot be used (OTEL_{signal.upper()}_EXPORTER)")
     return made
 
 
 def _without_values(record: logging.LogRecord) -> bool:
-    """The SDK logs a header that it cannot read, whole; headers carry keys."""
+    """The SDK logs headers that it cannot parse in full, and headers carry keys."""
     record.args = ("[hidden]",)
     return True
 
 
 def flush(seconds: float = FLUSH_SECONDS) -> None:
-    """Export what is left, and stop waiting for it after so many seconds."""
+    """Export what is left, waiting at most `seconds`."""
     flushes: list[Callable[[], Any]] = [
         provider.force_flush
         for provider in (trace.get_tracer_provider(), metrics.get_meter_provider())
         if hasattr(provider, "force_flush")
     ]
     deadline = time.monotonic() + seconds
-    # Threads of their own, for an exporter keeps to no deadline but its own.
+    # In separate threads, because an exporter ignores deadlines other than its own.
     threads = [threading.Thread(target=_quietly, args=(one,), daemon=True) for one in flushes]
     for thread in threads:
         thread.start()

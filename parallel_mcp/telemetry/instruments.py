@@ -1,7 +1,7 @@
-"""What can be seen from outside: spans and metrics by OpenTelemetry's conventions. docs/telemetry.md names them all.
+"""Spans and metrics, by OpenTelemetry's conventions. docs/telemetry.md lists them all.
 
 Everything goes through OpenTelemetry's API, which does nothing until an exporter is set up.
-No key, question or answer is in any of it.
+None of it contains a key, a question or an answer.
 """
 
 import logging
@@ -24,7 +24,7 @@ NAME = "parallel-mcp"
 _SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30, 60, 120, 300, 600)
 
 OTHER = "_OTHER"
-"""OpenTelemetry's word for a value that is none of those that are known."""
+"""OpenTelemetry's name for a value outside the known set."""
 
 _METHOD = re.compile(r"[A-Za-z]{1,20}(/[A-Za-z_]{1,30}){0,3}")
 
@@ -52,14 +52,14 @@ class _Instruments:
             call_seconds=seconds("mcp.server.operation.duration", "How long a call of a tool took"),
             chat_seconds=seconds("gen_ai.client.operation.duration", "How long Parallel took, with retries and pacing"),
             first_seconds=seconds(
-                "gen_ai.client.operation.time_to_first_chunk", "From the last sending to the first word"
+                "gen_ai.client.operation.time_to_first_chunk", "From sending the last attempt to the first word"
             ),
             cost=meter.create_counter("parallel_mcp.cost", unit="{USD}", description="What answers cost"),
-            waiting=seconds("parallel_mcp.pacing.wait.duration", "How long a request waited for its turn"),
+            waiting=seconds("parallel_mcp.pacing.wait.duration", "How long a request waited for pacing"),
         )
 
 
-# Like a logger: made once, and it does nothing until somebody listens.
+# Like loggers: created once, and idle until an exporter is set up.
 _tracer = trace.get_tracer(NAME)
 
 _instruments = _Instruments.of(metrics.get_meter(NAME))
@@ -67,7 +67,7 @@ _instruments = _Instruments.of(metrics.get_meter(NAME))
 
 @dataclass(slots=True)
 class Call:
-    """A call of a tool, as it is told of afterwards."""
+    """What is recorded about one tool call."""
 
     tool: str
     error: str | None = None
@@ -77,7 +77,7 @@ class Call:
         self.error = kind
 
     def gave(self, structured: Mapping[str, Any] | None) -> None:
-        """Note what a result says of itself: ids, model, status, cost and reuse."""
+        """Record the ids, model, status, cost and reuse of a result."""
         if structured is None:
             return
         answer = structured["answer"] if "research_id" in structured else structured
@@ -96,7 +96,7 @@ class Call:
 
 @contextmanager
 def called(tool: str) -> Iterator[Call]:
-    """Around a call of a tool: its attributes go to the span that the SDK has opened, its outcome to the metrics."""
+    """Wraps a tool call: adds attributes to the SDK's span and records the outcome as metrics."""
     call = Call(tool)
     began = time.monotonic()
     try:
@@ -114,7 +114,7 @@ def called(tool: str) -> Iterator[Call]:
 
 @dataclass(slots=True)
 class Chat:
-    """One question to Parallel, with every attempt to ask it. The methods note what happens to it."""
+    """One question to Parallel, with all attempts. The methods record what happens to it."""
 
     span: trace.Span
     attributes: dict[str, str | int]
@@ -126,7 +126,7 @@ class Chat:
     _first: float | None = None
 
     def leaving(self, sent: Callable[[], None]) -> Callable[[], None]:
-        """`sent`, noted here too."""
+        """`sent`, recorded here too."""
 
         def leave() -> None:
             self.attempts += 1
@@ -137,13 +137,13 @@ class Chat:
         return leave
 
     def first_word(self) -> None:
-        """A word of the answer has arrived."""
+        """The first word of the answer has arrived."""
         if self._first is None and self._sent is not None:
             self._first = time.monotonic() - self._sent
             self.span.add_event("first_word")
 
     def failed(self, error: BaseException) -> None:
-        """It ended in an error: of ours, which says its kind and whether it may be billed, or in a cancellation."""
+        """It ended in an error of ours, with its kind and whether it may be billed, or in a cancellation."""
         self.error = getattr(error, "kind", None) or type(error).__name__
         if hasattr(error, "may_be_billed"):
             self.billed = "maybe" if error.may_be_billed else "no"
@@ -152,12 +152,12 @@ class Chat:
             self.span.set_attribute("http.response.status_code", status)
 
     def answered(self) -> None:
-        """The answer is there."""
+        """The answer has arrived."""
         self.billed = "yes"
         self.span.set_attribute("http.response.status_code", 200)
 
     def tell(self, seconds: float) -> None:
-        """Write down how it ended."""
+        """Record how it ended."""
         cost = self.price_usd if self.billed != "no" else 0.0
         self.span.set_attributes(
             {"parallel_mcp.attempts": self.attempts, "parallel_mcp.cost_usd": cost, "parallel_mcp.billed": self.billed}
@@ -178,7 +178,7 @@ _asking: ContextVar[Chat | None] = ContextVar("asking", default=None)
 
 @contextmanager
 def asking(model: str, host: str, port: int | None, price_usd: float) -> Iterator[Chat]:
-    """Around one question to Parallel: a client's span in the caller's trace, and what it took and cost."""
+    """Wraps one question to Parallel: a client span in the caller's trace, with duration and cost."""
     where: dict[str, str | int] = {"server.address": host, **({"server.port": port} if port else {})}
     attributes: dict[str, str | int] = {
         "gen_ai.operation.name": "chat",
@@ -207,7 +207,7 @@ def asking(model: str, host: str, port: int | None, price_usd: float) -> Iterato
 
 
 def named(method: str, name: object, known: Container[object]) -> None:
-    """Take out of the span that the SDK has opened what the caller made up: a name may be anything, a question too."""
+    """Remove names that the caller made up from the SDK's span: such a name could be a question."""
     span = trace.get_current_span()
     if not _METHOD.fullmatch(method):
         span.update_name(OTHER)
@@ -218,37 +218,37 @@ def named(method: str, name: object, known: Container[object]) -> None:
 
 
 def attempt_failed(kind: str) -> None:
-    """An attempt to ask the question under way failed with an error of this kind."""
+    """An attempt at the current question failed with an error of this kind."""
     chat = _asking.get()
     if chat is not None:
         chat.span.add_event("attempt_failed", {"error.type": kind, "parallel_mcp.attempt": chat.attempts})
 
 
 def first_word() -> None:
-    """A word of the answer to the question under way has arrived."""
+    """A word of the answer to the current question has arrived."""
     chat = _asking.get()
     if chat is not None:
         chat.first_word()
 
 
 def waited(seconds: float) -> None:
-    """A request has waited so long for its turn."""
+    """A request waited this many seconds for pacing."""
     _instruments.waiting.record(seconds)
     if seconds >= 0.001:
         trace.get_current_span().add_event("paced", {"parallel_mcp.pacing.wait_seconds": seconds})
 
 
 Place = SpanContext
-"""A span, as others can point to it."""
+"""A reference to a span."""
 
 
 def here() -> Place:
-    """The span that is being worked in."""
+    """The current span."""
     return trace.get_current_span().get_span_context()
 
 
 def joined(other: Place) -> None:
-    """Link the call that is being worked in to the one that sent the request which it waits for."""
+    """Link the current call to the one whose request it is waiting for."""
     span = trace.get_current_span()
     if other.is_valid and span.get_span_context() != other:
         span.add_link(other)
@@ -256,9 +256,9 @@ def joined(other: Place) -> None:
 
 @contextmanager
 def continued(headers: Mapping[str, str]) -> Iterator[None]:
-    """Go on with the trace that an HTTP request's `traceparent` names; one in `_meta` wins over it.
+    """Continue the trace in an HTTP request's `traceparent`; one in `_meta` takes precedence.
 
-    Nothing else is taken from callers: OpenTelemetry would log what it cannot read of their baggage.
+    Nothing else is taken from callers: OpenTelemetry would log baggage that it cannot parse.
     """
     token = context.attach(TraceContextTextMapPropagator().extract(headers))
     try:

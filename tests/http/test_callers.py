@@ -67,7 +67,7 @@ async def test_the_command_refuses_to_start_for_strangers_and_says_how_it_would(
         assert running.stderr is not None
         with anyio.fail_after(30):
             said = b"".join([part async for part in running.stderr]).decode()
-            assert await running.wait() == 1
+            assert await running.wait() == 2
     assert "PARALLEL_MCP_ACCESS_TOKENS" in said
     assert "Traceback" not in said
 
@@ -215,13 +215,14 @@ async def test_the_checks_come_in_the_order_that_tells_strangers_least(served: S
         assert (await _status(url, known, ("origin", "https://app.example"), content=big)).status_code == 413
 
 
-async def test_every_path_but_health_asks_who_is_calling(served: Serve) -> None:
+async def test_every_path_but_health_and_the_home_page_asks_who_is_calling(served: Serve) -> None:
     async with served(access_tokens=TOKENS) as url, httpx2.AsyncClient() as http:
-        for path in ("/", "/mcp", "/mcp/", "/MCP", "/healthz/", "/mcp/../healthz/x", "//healthz", "/openapi.json"):
+        for path in ("/mcp", "/mcp/", "/MCP", "/healthz/", "/mcp/../healthz/x", "//healthz", "/openapi.json"):
             for method in ("GET", "POST", "PUT", "DELETE", "OPTIONS", "HEAD"):
                 response = await http.request(method, f"{url}{path}")
                 assert response.status_code == 401, (method, path)
-        assert (await http.get(f"{url}/healthz")).status_code == 200
+        for path in ("/", "/healthz"):
+            assert (await http.get(f"{url}{path}")).status_code == 200
 
 
 # What is somebody else's

@@ -114,6 +114,6 @@ async def test_what_is_answered_at_once_keeps_its_status_and_form(upstream: Upst
     async with serving(_application(upstream)) as url, httpx2.AsyncClient() as http:
         headers = {"content-type": "application/json", "accept": accept}
         response = await http.post(f"{url}/mcp", content=b"{", headers=headers)
-    assert response.status_code == (400 if "event-stream" in accept else 406)
+    assert response.status_code == 400
     assert response.headers["content-type"].startswith("application/json")
     assert json.loads(response.content)["jsonrpc"] == "2.0"
