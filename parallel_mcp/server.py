@@ -134,7 +134,7 @@ async def open_app(settings: Settings, fault: str | None = None) -> AsyncIterato
             origin, key = " ".join(["sandbox", *settings.corpus]), "sandbox"
         http = await stack.enter_async_context(open_http(base_url))
         store = await stack.enter_async_context(open_store(settings))
-        window = store.window if isinstance(store, RedisStore) else None
+        window = store.take_turn if isinstance(store, RedisStore) else None
         table = FREE if settings.sandbox else PRICES
         client = ChatClient(
             http,

@@ -23,7 +23,7 @@ ROOMS: dict[str, set[str]] = {
     "schemas": {"errors", "text"},
     "chat": {"errors", "models", "schemas", "text"},
     "client": {"chat", "errors", "models", "telemetry"},
-    "research": {"chat", "errors", "models", "telemetry"},
+    "research": {"chat", "client", "errors", "models", "telemetry"},
     "stores": {"errors", "models", "research"},
     "report": {"models", "text"},
     "tools": {"text", "client", "research", "report", "models", "errors", "schemas", "telemetry"},

@@ -1,8 +1,8 @@
 """One question over HTTP: pacing, timeouts, retries, and every failure as an error of ours."""
 
 from parallel_mcp.client.chat_client import ChatClient
-from parallel_mcp.client.pacing import Pacing
+from parallel_mcp.client.pacing import OnProgress, Pacing
 from parallel_mcp.client.probe import probe
 from parallel_mcp.client.transport import open_http
 
-__all__ = ["ChatClient", "Pacing", "open_http", "probe"]
+__all__ = ["ChatClient", "OnProgress", "Pacing", "open_http", "probe"]

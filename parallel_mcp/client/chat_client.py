@@ -13,7 +13,6 @@ from functools import partial
 from typing import Any
 
 import anyio
-import anyio.lowlevel
 import anyio.to_thread
 import httpx2
 import stamina
@@ -21,17 +20,17 @@ import stamina
 from parallel_mcp import chat, errors, telemetry
 from parallel_mcp.client.api_key import ApiKey
 from parallel_mcp.client.failures import LOWER_ERRORS, causes, map_exception, retry_after_seconds, retry_wait
-from parallel_mcp.client.grace import finish_within_grace
 from parallel_mcp.client.pacing import OnProgress, Pacing
 from parallel_mcp.client.probe import INCONCLUSIVE, PROBE_SECONDS, probe
 from parallel_mcp.client.reading import AnswerProgress, read_answer, read_error_body
-from parallel_mcp.errors import UpstreamError
+from parallel_mcp.client.transport import SENT
+from parallel_mcp.errors import ParallelError, UpstreamError
 from parallel_mcp.models import Answer, Question
 
 logger = logging.getLogger(__name__)
 
 MAX_RETRY_AFTER_SECONDS = 60.0
-"""Longest wait that a `retry-after` may ask for before another attempt."""
+"""The longest wait that a `retry-after` may ask for before another attempt."""
 
 _BIG_BYTES = 1024 * 1024
 
@@ -40,28 +39,31 @@ _GATEWAY_TIMED_OUT = frozenset({504, 524})
 
 @dataclass(slots=True)
 class SendTracker:
-    """Notes when a request leaves, by the trace of the connection; until then nothing can be billed."""
+    """Notes when a request leaves; until then nothing can be billed."""
 
-    tell: Callable[[], None]
-    begun: bool = False
+    on_sent: Callable[[], None]
+    sent: bool = False
     _socket: Any = None
 
-    async def trace(self, event: str, info: Mapping[str, Any]) -> None:
-        """Take one of httpcore2's trace events."""
+    def extensions(self) -> dict[str, Any]:
+        """What tells it, as extensions of a request: our own transport's, and httpcore2's for those through a proxy."""
+        return {SENT: self.mark_sent, "trace": self._trace}
+
+    def mark_sent(self) -> None:
+        """The request is leaving."""
+        if not self.sent:
+            self.sent = True
+            self.on_sent()
+
+    async def _trace(self, event: str, info: Mapping[str, Any]) -> None:
         if event.endswith(".send_request_headers.started") and info["request"].method == b"POST":
-            self.begin()
+            self.mark_sent()
         elif event == "connection.connect_tcp.complete":
             self._socket = info["return_value"]
         elif event == "connection.start_tls.failed":
             # httpcore2 leaves the socket open where the handshake is cancelled.
             with anyio.CancelScope(shield=True):
                 await self._socket.aclose()
-
-    def begin(self) -> None:
-        """The request is leaving."""
-        if not self.begun:
-            self.begun = True
-            self.tell()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,35 +90,32 @@ class ChatClient:
         key: str,
         *,
         payer: str,
+        caller: str,
         on_progress: OnProgress,
-        sent: Callable[[], None],
+        on_sent: Callable[[], None],
         max_wait: float | None = None,
     ) -> Answer:
         """The answer to one question; one that broke off is given as far as it came, with a warning.
 
-        `told` gets the words as they arrive; `sent` is called when a request leaves; `patience` is how
-        many seconds to wait for pacing, or before another attempt. An answer that has arrived
-        whole is given even to a task that is being cancelled. Raises UpstreamError or PacingFull.
+        `on_progress` gets the words as they arrive; `on_sent` is called when a request leaves; `max_wait` is how
+        many seconds to wait for pacing, or before another attempt. Raises UpstreamError or PacingFull.
         """
         secret = ApiKey(key)
         del key  # A traceback with local variables must not show it.
         url = self.http.base_url
         with telemetry.asking(question.model, url.host, url.port, self.prices[question.model]) as traced:
-            answer = await self._asked(question, secret, payer, on_progress, traced.leaving(sent), max_wait)
+            asking = _Asking(question, secret, payer, caller, on_progress, traced.leaving(on_sent), max_wait)
+            try:
+                answer = await self._attempt(asking)
+            except ParallelError as error:
+                answer = await self._retried(asking, error)
             traced.answered()
             return answer
 
-    async def _asked(
-        self,
-        question: Question,
-        secret: ApiKey,
-        payer: str,
-        on_progress: OnProgress,
-        sent: Callable[[], None],
-        max_wait: float | None,
-    ) -> Answer:
+    async def _retried(self, asking: "_Asking", failure: ParallelError | None) -> Answer:
+        """The answer after a first attempt that failed. Stamina is entered only now: most calls never need it."""
         async for attempt in stamina.retry_context(
-            on=self._again(on_progress, max_wait),
+            on=self._retry_hook(asking),
             attempts=self.attempts,
             timeout=None,
             wait_initial=self.backoff_seconds,
@@ -124,9 +123,15 @@ class ChatClient:
             wait_jitter=self.backoff_seconds,
         ):
             with attempt:
-                await self.pacing.turn(payer, on_progress, max_wait)
-                return await finish_within_grace(partial(self._once, question, secret, on_progress, SendTracker(sent)))
+                if failure is not None:
+                    first, failure = failure, None
+                    raise first
+                return await self._attempt(asking)
         raise AssertionError("unreachable: retry_context ends in an answer or an error")
+
+    async def _attempt(self, asking: "_Asking") -> Answer:
+        await self.pacing.turn(asking.payer, asking.caller, asking.on_progress, asking.max_wait)
+        return await self._once(asking.question, asking.secret, asking.on_progress, SendTracker(asking.on_sent))
 
     async def verify_key(self, key: str) -> None:
         """Find out whether Parallel takes a key, with a request that has nothing in it and costs nothing.
@@ -136,26 +141,26 @@ class ChatClient:
         """
         secret = ApiKey(key)
         del key
-        await self.pacing.turn("unproven", _ignore, PROBE_SECONDS)
+        await self.pacing.turn("unproven", "", _ignore, PROBE_SECONDS)
         status, failure = await probe(self.http, secret.value)
         if failure is not None and (status is None or status in INCONCLUSIVE):
             raise failure
 
-    def _again(self, on_progress: OnProgress, max_wait: float | None) -> Callable[[Exception], bool | float]:
+    def _retry_hook(self, asking: "_Asking") -> Callable[[Exception], bool | float]:
         left = self.attempts
 
-        def again(error: Exception) -> bool | float:
+        def hook(error: Exception) -> bool | float:
             nonlocal left
             left -= 1
             if isinstance(error, UpstreamError):
                 telemetry.attempt_failed(error.kind)
-            wait = retry_wait(error, MAX_RETRY_AFTER_SECONDS if max_wait is None else max_wait)
+            wait = retry_wait(error, MAX_RETRY_AFTER_SECONDS if asking.max_wait is None else asking.max_wait)
             if left and wait is not False and isinstance(error, UpstreamError):
                 status = f" (HTTP {error.status})" if error.status else ""
-                on_progress(f"{error.headline}{status}; asking again")
+                asking.on_progress(f"{error.headline}{status}; asking again")
             return wait
 
-        return again
+        return hook
 
     async def _once(self, question: Question, secret: ApiKey, on_progress: OnProgress, sending: SendTracker) -> Answer:
         began = time.monotonic()
@@ -196,7 +201,7 @@ class ChatClient:
             return error
         except LOWER_ERRORS as error:
             logger.debug("A request failed: %s", " from ".join(type(cause).__name__ for cause in causes(error)))
-            return map_exception(error, seconds, sent=sending.begun)
+            return map_exception(error, seconds, sent=sending.sent)
         return None
 
     async def _exchange(
@@ -223,11 +228,11 @@ class ChatClient:
             "/chat/completions",
             json=chat.request(question, stream=self.stream, answer_citations=self.answer_citations),
             headers=secret.bearer(),
-            extensions={"trace": sending.trace},
+            extensions=sending.extensions(),
         )
         response = await self.http.send(request, stream=True)
-        # A transport without a trace, such as a test's, has sent it by now too.
-        sending.begin()
+        # A transport without either, such as a test's, has sent it by now too.
+        sending.mark_sent()
         try:
             yield response
         finally:
@@ -235,9 +240,22 @@ class ChatClient:
                 await response.aclose()
 
 
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """One call of `ask`."""
+
+    question: Question
+    secret: ApiKey
+    payer: str
+    caller: str
+    on_progress: OnProgress
+    on_sent: Callable[[], None]
+    max_wait: float | None
+
+
 def _ignore(_: str) -> None:
-    """Nobody is told."""
+    pass
 
 
 _MID_ANSWER = (errors.ConnectionLost, errors.AnswerTimedOut, errors.AnswerUnreadable)
-"""Failures that may come in the midst of an answer."""
+"""Failures that may come after a part of the answer."""

@@ -8,8 +8,6 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 import anyio
-import anyio.lowlevel
-import anyio.to_thread
 import httpx2
 
 from parallel_mcp import errors

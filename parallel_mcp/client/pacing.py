@@ -1,144 +1,148 @@
-"""At most so many requests a minute for each payer."""
+"""At most so many requests a minute for each payer, shared fairly among its callers."""
 
 import logging
 import time
-from bisect import bisect_right
-from collections.abc import Callable
+from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 import anyio
-import anyio.lowlevel
-import anyio.to_thread
-from limits import RateLimitItemPerMinute
-from limits.aio.storage import MovingWindowSupport, Storage
-from limits.aio.strategies import MovingWindowRateLimiter
-from limits.errors import StorageError
 
 from parallel_mcp import errors, telemetry
 
 logger = logging.getLogger(__name__)
 
+WINDOW_SECONDS = 60.0
+
 OWN_WINDOW_SECONDS = 5.0
 """How long this process paces for itself before the shared window is asked again."""
+
+MIN_WAIT_SECONDS = 0.05
 
 OnProgress = Callable[[str], None]
 """Takes words of progress that a person can read; called often, must not block."""
 
+SharedWindow = Callable[[str, int, int], Awaitable[float]]
+"""What replicas share: takes a payer, its requests a minute and how many wait ahead; gives 0 where it has counted one
+more request, else the seconds until that one's place is free. With anybody ahead it counts nothing. Raises StoreFailed.
+"""
 
-class LocalWindow(Storage, MovingWindowSupport):
-    """Moving windows in this process.
 
-    `limits` has a storage for this, which starts a task and a thread at each hit and holds a lock
-    meanwhile; here nothing waits, so nothing can be left over at shutdown or hold a request up.
-    """
-
-    STORAGE_SCHEME = ["async+parallel-local"]  # noqa: RUF012  # declared so in limits
+class LocalWindow:
+    """The requests of the last minute of each payer, by this process's monotonic clock."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self._hits: dict[str, list[float]] = {}
-        self._swept = 0.0
+        self._hits: dict[str, deque[float]] = {}
+        self._swept = time.monotonic()
 
-    @property
-    def base_exceptions(self) -> type[Exception]:
-        """None of its own."""
-        return StorageError
-
-    async def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
-        """Note `amount` hits, unless that would make more than `limit` within `expiry` seconds."""
-        now, hits = self._now(key, expiry)
-        if len(hits) + amount > limit:
-            return False
-        hits.extend([now] * amount)
-        return True
-
-    async def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:
-        """When the oldest hit that counts was, in Unix seconds, and how many count."""
-        now, hits = self._now(key, expiry)
-        return (hits[0] if hits else now), len(hits)
-
-    def _now(self, key: str, expiry: int) -> tuple[float, list[float]]:
-        """The time, and the hits that count; after the clock was set back, none of the future's."""
-        now = time.time()
-        if not 0 <= now - self._swept < expiry:
-            # Payers that come no more must not be kept for ever.
+    def take(self, payer: str, per_minute: int, ahead: int) -> float:
+        """See SharedWindow."""
+        now = time.monotonic()
+        if now - self._swept >= WINDOW_SECONDS:
+            # Payers that come no more must not be remembered for ever.
             self._swept = now
-            self._hits = {name: hits for name, hits in self._hits.items() if hits and now - expiry < hits[-1] <= now}
-        hits = self._hits.setdefault(key, [])
-        del hits[bisect_right(hits, now) :]
-        del hits[: bisect_right(hits, now - expiry)]
-        return now, hits
+            self._hits = {name: hits for name, hits in self._hits.items() if hits and now - hits[-1] < WINDOW_SECONDS}
+        hits = self._hits.setdefault(payer, deque())
+        while hits and now - hits[0] >= WINDOW_SECONDS:
+            hits.popleft()
+        if len(hits) + ahead < per_minute:
+            if not ahead:
+                hits.append(now)
+            return 0.0
+        minutes, place = divmod(len(hits) + ahead - per_minute, per_minute)
+        sent_at = hits[place] if place < len(hits) else now
+        return sent_at + (minutes + 1) * WINDOW_SECONDS - now
 
-    async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """Only for other strategies."""
-        raise NotImplementedError
 
-    async def get(self, key: str) -> int:
-        """How many hits are kept."""
-        return len(self._hits.get(key, ()))
+class _Line:
+    """The calls that wait for a place of one payer: its callers take turns, each caller's calls in their order."""
 
-    async def get_expiry(self, key: str) -> float:
-        """Only for other strategies."""
-        raise NotImplementedError
+    def __init__(self) -> None:
+        self._waiting: OrderedDict[str, deque[anyio.Event]] = OrderedDict()
 
-    async def check(self) -> bool:
-        """It always works."""
-        return True
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
 
-    async def reset(self) -> int:
-        """Forget every hit; how many windows there were."""
-        count = len(self._hits)
-        self._hits.clear()
-        return count
+    def join(self, caller: str) -> anyio.Event:
+        """A place at the end of the caller's own row; the event is set when it is first of all."""
+        event = anyio.Event()
+        self._waiting.setdefault(caller, deque()).append(event)
+        self._call_first()
+        return event
 
-    async def clear(self, key: str) -> None:
-        """Forget one window."""
-        self._hits.pop(key, None)
+    def ahead(self, caller: str, event: anyio.Event) -> int:
+        """How many calls get their place before this one."""
+        own = self._waiting[caller].index(event)
+        before = own
+        own_turn_passed = False
+        for other, row in self._waiting.items():
+            if other == caller:
+                own_turn_passed = True
+            else:
+                before += min(len(row), own if own_turn_passed else own + 1)
+        return before
+
+    def leave(self, caller: str, event: anyio.Event) -> None:
+        """The call has its place, or gave up: the next caller is first."""
+        row = self._waiting[caller]
+        was_first = row[0] is event and next(iter(self._waiting)) == caller
+        row.remove(event)
+        if not row:
+            del self._waiting[caller]
+        elif was_first:
+            self._waiting.move_to_end(caller)
+        self._call_first()
+
+    def _call_first(self) -> None:
+        if self._waiting:
+            next(iter(self._waiting.values()))[0].set()
 
 
 @dataclass(slots=True)
 class Pacing:
     """At most `per_minute` requests a payer within any 60 seconds, counted in this process or where replicas share it.
 
-    `shared` gives what they share, when it is first needed. It, and what it gives, raise limits' StorageError
-    where that fails: then this process counts for itself, and asks again only after `OWN_WINDOW_SECONDS`.
+    Where places are short, they go round among the callers of a payer, so that a burst of one delays the others by
+    no more than its share. While `shared` fails, this process counts for itself.
     """
 
     per_minute: int
-    shared: Callable[[], Storage] | None = None
-    _own: MovingWindowRateLimiter = field(default_factory=lambda: MovingWindowRateLimiter(LocalWindow()))
-    _limiter: MovingWindowRateLimiter | None = None
-    _again_at: float = 0.0
+    shared: SharedWindow | None = None
+    _local: LocalWindow = field(default_factory=LocalWindow)
+    _lines: dict[str, _Line] = field(default_factory=dict)
+    _shared_again_at: float = 0.0
 
-    async def turn(self, payer: str, on_progress: OnProgress, max_wait: float | None) -> None:
-        """Wait for the payer's turn. Raises PacingFull rather than wait longer than `patience` seconds."""
+    async def turn(self, payer: str, caller: str, on_progress: OnProgress, max_wait: float | None) -> None:
+        """Wait for a place. Raises PacingFull rather than wait longer than `max_wait` seconds."""
+        if payer not in self._lines and not await self._take(payer, 0):
+            telemetry.waited(0.0)
+            return
         began = time.monotonic()
+        line = self._lines.setdefault(payer, _Line())
+        place = line.join(caller)
         try:
-            while (wait := await self._hit(payer)) is not None:
+            while (wait := await self._take(payer, ahead := line.ahead(caller, place))) or ahead:
                 if max_wait is not None and time.monotonic() - began + wait > max_wait:
                     raise errors.PacingFull(self.per_minute, wait)
-                on_progress(f"Waiting {wait:.0f} s for a free place: {self.per_minute} requests a minute are used up")
-                await anyio.sleep(wait)
+                if wait:
+                    on_progress(
+                        f"Waiting {wait:.0f} s for a free place: {self.per_minute} requests a minute are used up"
+                    )
+                # Whoever is not first is called once they are.
+                with anyio.move_on_after(min(max(wait, MIN_WAIT_SECONDS), WINDOW_SECONDS)):
+                    await (place.wait() if ahead else anyio.sleep_forever())
         finally:
+            line.leave(caller, place)
+            if not line:
+                del self._lines[payer]
             telemetry.waited(time.monotonic() - began)
 
-    async def _hit(self, payer: str) -> float | None:
-        """None if the payer may send now; else the seconds until a place is free."""
-        item = RateLimitItemPerMinute(self.per_minute)
-        if self.shared is not None and time.monotonic() >= self._again_at:
+    async def _take(self, payer: str, ahead: int) -> float:
+        """Zero where the payer may send now, and it is counted; else the seconds until a place is free."""
+        if self.shared is not None and time.monotonic() >= self._shared_again_at:
             try:
-                if self._limiter is None:
-                    self._limiter = MovingWindowRateLimiter(self.shared())
-                return await _taken(self._limiter, item, payer)
-            except StorageError as error:
-                self._again_at = time.monotonic() + OWN_WINDOW_SECONDS
-                why = type(error.storage_error).__name__
-                logger.warning("Requests are paced by this process alone, because the shared window failed: %s", why)
-        return await _taken(self._own, item, payer)
-
-
-async def _taken(limiter: MovingWindowRateLimiter, item: RateLimitItemPerMinute, payer: str) -> float | None:
-    if await limiter.hit(item, payer):
-        return None
-    window = await limiter.get_window_stats(item, payer)
-    return min(max(window.reset_time - time.time(), 0.05), item.get_expiry())
+                return await self.shared(payer, self.per_minute, ahead)
+            except errors.StoreFailed as error:
+                self._shared_again_at = time.monotonic() + OWN_WINDOW_SECONDS
+                logger.warning("Requests are paced by this process alone, because the shared window failed: %s", error)
+        return self._local.take(payer, self.per_minute, ahead)

@@ -1,8 +1,6 @@
 """An empty request, which costs nothing and tells whether the endpoint is there and takes the key."""
 
 import anyio
-import anyio.lowlevel
-import anyio.to_thread
 import httpx2
 
 from parallel_mcp import chat
@@ -21,7 +19,7 @@ INCONCLUSIVE = frozenset({401, 403, 429, 502, 503, 504, 524, 529})
 async def probe(http: httpx2.AsyncClient, key: str) -> tuple[int | None, UpstreamError | None]:
     """What the endpoint says to a request with nothing in it, which costs nothing: its status and its refusal.
 
-    No status where it could not be asked within `PROOF_SECONDS`; no refusal where it did not refuse.
+    No status where it could not be asked within `PROBE_SECONDS`; no refusal where it did not refuse.
     The error is returned and not raised from what caused it, which holds the key.
     """
     secret = ApiKey(key)

@@ -5,8 +5,6 @@ import time
 from collections.abc import AsyncIterator
 
 import anyio
-import anyio.lowlevel
-import anyio.to_thread
 import httpx2
 
 from parallel_mcp import chat, errors, telemetry
@@ -57,14 +55,14 @@ async def read_error_body(response: httpx2.Response) -> bytes:
 
 
 class AnswerProgress:
-    """Tells the words of an answer as they arrive, a few times a second and not for every delta."""
+    """Reports the words of an answer as they arrive, a few times a second and not for every delta."""
 
     every_seconds = 0.2
     most_chars = 50_000
 
     def __init__(self, question: Question, on_progress: OnProgress, answer_citations: bool) -> None:
         self._question = question
-        self._told = on_progress
+        self._on_progress = on_progress
         self._answer_citations = answer_citations
         self._content: list[str] = []
         self._size = 0
@@ -80,10 +78,10 @@ class AnswerProgress:
         now = time.monotonic()
         if delta and now - self._last >= self.every_seconds:
             self._last = now
-            self._told(self._said() or f"Receiving the answer: {self._size} characters so far")
+            self._on_progress(self._said() or f"Receiving the answer: {self._size} characters so far")
 
     def _said(self) -> str:
-        """The words so far; none of an answer that is too long to be read anew each time."""
+        """The words so far; none of an answer that is too long to be read again each time."""
         if self._size > self.most_chars:
             return ""
         content = "".join(self._content)

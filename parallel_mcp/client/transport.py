@@ -1,22 +1,31 @@
-"""The HTTP client of a process: certificates, proxies, connections."""
+"""The HTTP client of a process: certificates, proxies, connections.
 
-import time
+httpx2's own transport is used through proxies only. Its pool looks at every connection whenever a request begins or
+ends, which grows with the square of what is in flight, and its parser is Python: a request over aiohttp, whose parser
+is C, takes a third of the CPU with 100 in flight (benchmarks/transport.py).
+"""
+
+import ssl
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from types import SimpleNamespace
 
+import aiohttp
 import httpx2
+from yarl import URL
 
-from parallel_mcp.client.route import Route, no_way, route_to
+from parallel_mcp.client.route import no_way, route_to
 from parallel_mcp.errors import ConnectFailed
 
 CONNECT_SECONDS = 10.0
 
-SWEEP_SECONDS = 5.0
-"""How often the connections of lanes that are not in use are looked at."""
+IDLE_SECONDS = 2.0
+"""How long an idle connection is kept: shorter than servers do (5 s is common), because a request on a connection
+that is just being closed is lost, and may be billed."""
 
-
-# Idle connections are few, because each is looked at whenever a request ends; and they are kept shorter than a server
-# keeps them (5 s is common), because a request on one that is just being closed is lost, and may be billed.
-_LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=20, keepalive_expiry=2.0)
+SENT = "sent"
+"""The request extension with the function to call when the request leaves."""
 
 
 def open_http(base_url: str) -> httpx2.AsyncClient:
@@ -29,7 +38,6 @@ def open_http(base_url: str) -> httpx2.AsyncClient:
     return httpx2.AsyncClient(
         base_url=base_url,
         transport=_transport(base_url),
-        limits=_LIMITS,
         timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS),
         follow_redirects=False,
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
@@ -43,7 +51,12 @@ def _transport(base_url: str) -> httpx2.AsyncBaseTransport:
         route = route_to(base_url)
     except ConnectFailed as failed:
         return NoWay(failed.detail)
-    return Lanes(route)
+    if route.proxy is None:
+        return AiohttpTransport(route.certificates)
+    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=20, keepalive_expiry=IDLE_SECONDS)
+    return httpx2.AsyncHTTPTransport(
+        verify=route.certificates, proxy=route.proxy, limits=limits, trust_env=False
+    )
 
 
 class NoWay(httpx2.AsyncBaseTransport):
@@ -57,44 +70,83 @@ class NoWay(httpx2.AsyncBaseTransport):
         raise no_way(self._why)
 
 
-class Lanes(httpx2.AsyncBaseTransport):
-    """Many small pools of connections in place of a large one.
+class AiohttpTransport(httpx2.AsyncBaseTransport):
+    """httpx2's transport interface over aiohttp's connections. aiohttp adds, keeps and follows nothing of its own."""
 
-    A pool looks at each of its connections whenever a request begins or ends, so that the work grows
-    with the square of what is under way at once.
-    """
-
-    def __init__(self, route: Route, lanes: int = 16, most_waiting: int = 20) -> None:
-        self.lanes = [
-            httpx2.AsyncHTTPTransport(verify=route.certificates, proxy=route.proxy, limits=_LIMITS, trust_env=False)
-            for _ in range(lanes)
-        ]
-        self._waiting = [0] * lanes
-        self._most_waiting = most_waiting
-        self._swept = time.monotonic()
+    def __init__(self, certificates: ssl.SSLContext) -> None:
+        self._certificates = certificates
+        self._session: aiohttp.ClientSession | None = None
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Send it by the first lane that is not full, so that connections are used again; else by the emptiest."""
-        free = (lane for lane, waiting in enumerate(self._waiting) if waiting < self._most_waiting)
-        lane = next(free, self._waiting.index(min(self._waiting)))
-        self._waiting[lane] += 1
-        try:
-            await self._sweep()
-            return await self.lanes[lane].handle_async_request(request)
-        finally:
-            self._waiting[lane] -= 1
+        """Send a request whose body is in memory; its response's body is still to be read."""
+        session = self._opened()
+        with _mapped():
+            response = await session.request(
+                request.method,
+                URL(str(request.url), encoded=True),
+                headers=request.headers.multi_items(),
+                data=request.content,
+                allow_redirects=False,
+                trace_request_ctx=request.extensions.get(SENT),
+            )
+        return httpx2.Response(response.status, headers=response.raw_headers, stream=_Body(response))
 
-    async def _sweep(self) -> None:
-        """Now and then close what has expired, in every lane: a pool looks at its own only when it is used."""
-        if time.monotonic() - self._swept < SWEEP_SECONDS:
-            return
-        self._swept = time.monotonic()
-        for lane in self.lanes:
-            for connection in lane._pool.connections:
-                if connection.has_expired():
-                    await connection.aclose()
+    def _opened(self) -> aiohttp.ClientSession:
+        """The session, opened at its first use, because aiohttp wants a running loop."""
+        if self._session is None:
+            leaving = aiohttp.TraceConfig()
+            leaving.on_request_headers_sent.append(_leaving)
+            self._certificates.set_alpn_protocols(["http/1.1"])
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_SECONDS, ssl=self._certificates),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                skip_auto_headers=("accept", "accept-encoding", "user-agent"),
+                auto_decompress=False,
+                trace_configs=[leaving],
+            )
+        return self._session
 
     async def aclose(self) -> None:
-        """Close all of them."""
-        for lane in self.lanes:
-            await lane.aclose()
+        """Close every connection."""
+        if self._session is not None:
+            await self._session.close()
+
+
+async def _leaving(_: aiohttp.ClientSession, context: SimpleNamespace, __: aiohttp.TraceRequestHeadersSentParams) -> None:
+    sent: Callable[[], None] | None = context.trace_request_ctx
+    if sent is not None:
+        sent()
+
+
+class _Body(httpx2.AsyncByteStream):
+    """A response's body as it arrives."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        with _mapped():
+            while part := await self._response.content.readany():
+                yield part
+
+    async def aclose(self) -> None:
+        """Give the connection back where the body was read to its end; close it otherwise."""
+        self._response.release()
+
+
+@contextmanager
+def _mapped() -> Iterator[None]:
+    """aiohttp's errors as httpx2's."""
+    try:
+        yield
+    except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
+        raise httpx2.UnsupportedProtocol("aiohttp cannot ask this URL") from error
+    except aiohttp.ConnectionTimeoutError as error:
+        raise httpx2.ConnectTimeout("no connection in time") from error
+    except aiohttp.ClientConnectorError as error:
+        raise httpx2.ConnectError("no connection") from error
+    except (aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError, aiohttp.ClientResponseError) as error:
+        raise httpx2.RemoteProtocolError("the response ended early or is not HTTP") from error
+    except aiohttp.ClientError as error:
+        raise httpx2.ReadError("the connection broke") from error

@@ -1,6 +1,6 @@
-"""Research runs: questions on their way to an answer, kept in a store and worked on by a service."""
+"""Research runs: questions on their way to an answer, in a store and worked on by a service."""
 
-from parallel_mcp.research.in_flight import AnswerInFlight, InFlight, OnProgress, ResearchInFlight
+from parallel_mcp.research.in_flight import AnswerInFlight, InFlight, ResearchInFlight
 from parallel_mcp.research.principal import Principal, Scope, caller_of, payer_of
 from parallel_mcp.research.records import Admission, NewRun, Outcome, ResearchRun, Settlement, Spent, join_key
 from parallel_mcp.research.service import ResearchService, ServiceConfig
@@ -15,7 +15,6 @@ __all__ = [
     "AnswerInFlight",
     "InFlight",
     "NewRun",
-    "OnProgress",
     "Outcome",
     "Principal",
     "ResearchInFlight",

@@ -1,33 +1,39 @@
 """Requests of this process that are under way, and the calls that watch them."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import anyio
 
 from parallel_mcp import telemetry
+from parallel_mcp.client import OnProgress
 from parallel_mcp.errors import ParallelError
 from parallel_mcp.models import Answer
 from parallel_mcp.research.records import Outcome, ResearchRun
 
-OnProgress = Callable[[str], None]
+GRACE_SECONDS = 0.1
+"""How long a request that was sent is read on after it was stopped, for an answer that has just arrived."""
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class InFlight:
-    """A request of this process that is under way, and the calls that watch it."""
+    """A request of this process that is under way, and the calls that watch it.
+
+    It runs inside `scope`, which only `stop` ends: a response may be whole in this machine's buffers when the
+    process is told to go, and it was paid for.
+    """
 
     ended: anyio.Event = field(default_factory=anyio.Event)
-    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    scope: anyio.CancelScope = field(default_factory=lambda: anyio.CancelScope(shield=True))
     watchers: dict[object, OnProgress] = field(default_factory=dict)
     words: str = ""
     sent: bool = False
     call: telemetry.Place = field(default_factory=telemetry.here)
     """The call that sent it, for the traces of those that join."""
 
-    def tell(self, words: str) -> None:
+    def on_progress(self, words: str) -> None:
         """Pass words of progress on to everyone who watches."""
         self.words = words
         for watcher in tuple(self.watchers.values()):
@@ -36,6 +42,13 @@ class InFlight:
     def mark_sent(self) -> None:
         """The request is about to leave."""
         self.sent = True
+
+    def stop(self) -> None:
+        """End it: at once, or after `GRACE_SECONDS` where it was sent."""
+        if self.sent:
+            self.scope.deadline = min(self.scope.deadline, anyio.current_time() + GRACE_SECONDS)
+        else:
+            self.scope.cancel()
 
     @contextmanager
     def watched(self, on_progress: OnProgress) -> Iterator[None]:
@@ -52,15 +65,23 @@ class InFlight:
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class ResearchInFlight(InFlight):
-    """A request for a row. It has ended when the row is stored, or when its end is known and the store fails."""
+    """A request for a row. It has ended when the row is stored, or when its outcome is known and the store fails.
+
+    `row` is as it was last read or written here.
+    """
 
     row: ResearchRun
-    began: float = field(default_factory=anyio.current_time)
     began_at: float = field(default_factory=time.time)
     """By the wall clock, in Unix seconds: the loop's own may stand still while the machine sleeps."""
     outcome: Outcome | None = None
     refused: bool = False
-    """Whether Parallel refused a brought key: such a research leaves no row."""
+    """Whether Parallel refused a brought key: such a research run leaves no row."""
+    _read_at: float = field(default_factory=anyio.current_time)
+
+    def store(self, row: ResearchRun) -> None:
+        """The outcome is stored, and the row is like this now."""
+        self.row = row
+        self._read_at = anyio.current_time()
 
     @property
     def age(self) -> float:
@@ -69,9 +90,9 @@ class ResearchInFlight(InFlight):
 
     def snapshot(self) -> ResearchRun:
         """The row as this process knows it, whether or not the store does."""
-        now = self.row.read_at + anyio.current_time() - self.began
+        now = self.row.read_at + anyio.current_time() - self._read_at
         row = replace(self.row, read_at=now)
-        if self.outcome is None:
+        if self.outcome is None or row.status != "working":
             return row
         return replace(
             row,

@@ -1,4 +1,4 @@
-"""What is kept of a research run, and what goes into a store and comes out of it."""
+"""What goes into a store and comes out of it."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ from parallel_mcp.models import Answer, Question, Status
 from parallel_mcp.research.principal import Scope
 
 Admission = Literal["added", "joined", "finished"]
-"""How a question came to its row: it is new, it is under way already, or it was answered lately."""
+"""How a question came to its row: it is new, it is in flight already, or it was answered lately."""
 
 Settlement = Literal["billed", "maybe", "unsent"]
 """What became of a charge: paid, possibly paid, or never sent or refused and therefore removed."""
@@ -26,7 +26,7 @@ def join_key(scope: Scope, question: Question) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ResearchRun:
-    """A research as it is stored. Times are Unix seconds by the store's own clock; `read_at` is that clock's now."""
+    """A research run as it is stored. Times are Unix seconds by the store's own clock; `read_at` is that clock's now."""
 
     research_id: str
     scope: Scope
@@ -56,7 +56,10 @@ class ResearchRun:
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
-    """A question as it is handed to a store. `budget_usd` is None where there is no limit for the day."""
+    """A question as it is handed to a store.
+
+    `budget_usd` is None where there is no limit for the day; a `waiter` is noted as waiting for the row, as in `get`.
+    """
 
     scope: Scope
     key: str
@@ -65,6 +68,7 @@ class NewRun:
     price_usd: float
     budget_usd: float | None
     reuse_seconds: float
+    waiter: str | None = None
     research_id: str = field(default_factory=lambda: secrets.token_hex(12))
 
 

@@ -9,19 +9,19 @@ import math
 import secrets
 import traceback
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
 
 import anyio
 from anyio.abc import TaskGroup
 
 from parallel_mcp import errors, telemetry
 from parallel_mcp.chat import CUT_SHORT
+from parallel_mcp.client import ChatClient, OnProgress
 from parallel_mcp.errors import ParallelError
 from parallel_mcp.models import Answer, Question
-from parallel_mcp.research.in_flight import AnswerInFlight, InFlight, OnProgress, ResearchInFlight
+from parallel_mcp.research.in_flight import AnswerInFlight, InFlight, ResearchInFlight
 from parallel_mcp.research.principal import Principal, Scope
 from parallel_mcp.research.records import Admission, NewRun, Outcome, ResearchRun, Settlement, join_key
 from parallel_mcp.research.store import LEASE_SECONDS, Store
@@ -37,42 +37,21 @@ SHUTDOWN_STORE_SECONDS = 0.5
 """What the store may take at shutdown."""
 
 STOP_SECONDS = 1.0
-"""How long a cancel waits for the request to be closed."""
+"""How long a cancel waits until the request is closed."""
 
 FINISH_POLL_SECONDS = 0.1
 
 SEEN_LAPSE_SECONDS = 3600.0
 
 MAX_VERIFIED_KEYS = 10_000
-"""How many brought keys are remembered, by their payers, as ones that Parallel takes."""
+"""How many brought keys are remembered, by their payers, as accepted by Parallel."""
 
 CLOSING = "This server is shutting down; nothing was sent. Call again once it is back."
 
 
-class Asks(Protocol):
-    """What the desk needs of a Chat client."""
-
-    async def verify_key(self, key: str) -> None:
-        """Find out for nothing whether the key is taken. Raises KeyRefused, or what keeps it from being found out."""
-        ...
-
-    async def ask(
-        self,
-        question: Question,
-        key: str,
-        *,
-        payer: str,
-        on_progress: Callable[[str], None],
-        sent: Callable[[], None],
-        max_wait: float | None = None,
-    ) -> Answer:
-        """The answer. Raises a ParallelError."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class ServiceConfig:
-    """How the desk works. Times are in seconds, prices US dollars a request by model."""
+    """How the service works. Times are in seconds, prices US dollars a request by model."""
 
     prices: Mapping[str, float]
     budget_usd: float | None = None
@@ -91,9 +70,9 @@ class _SeenLapse:
 
 
 class ResearchService:
-    """Takes research in and works on it; `async with` it. One a process."""
+    """Takes research runs in and works on them. One a process; see `open`."""
 
-    def __init__(self, client: Asks, store: Store, config: ServiceConfig) -> None:
+    def __init__(self, client: ChatClient, store: Store, config: ServiceConfig) -> None:
         self._client = client
         self._store = store
         self._config = config
@@ -112,6 +91,7 @@ class ResearchService:
     async def open(self) -> AsyncIterator["ResearchService"]:
         """Work until the block ends; then stop, and give the leases back within half a second."""
         async with anyio.create_task_group() as self._group:
+            self._group.start_soon(self._renew_leases)
             try:
                 yield self
             finally:
@@ -139,6 +119,8 @@ class ResearchService:
         last = anyio.current_time() + SHUTDOWN_STORE_SECONDS
         for scope in self._shields:
             scope.deadline = min(scope.deadline, last)
+        for in_flight in (*self._research_in_flight.values(), *self._answers_in_flight.values()):
+            in_flight.stop()
         self._group.cancel_scope.cancel()
 
     @contextmanager
@@ -161,16 +143,27 @@ class ResearchService:
         return self._store
 
     def words(self, research_id: str) -> str:
-        """What was last heard of a research that this process works on; empty for any other."""
+        """The newest words of a research run that this process works on; empty for any other."""
         in_flight = self._research_in_flight.get(research_id)
         return in_flight.words if in_flight is not None else ""
 
+    async def research(
+        self, principal: Principal, question: Question, seconds: float, on_progress: OnProgress, *, fresh: bool = False
+    ) -> tuple[ResearchRun, bool]:
+        """Take a question in and wait for it: `ask`, then `wait`, with fewer looks at the store."""
+        waiter = secrets.token_hex(8)
+        row, admission = await self.ask(principal, question, fresh=fresh, waiter=waiter)
+        if row.status != "working":
+            return row, False
+        row, took_over = await self._wait(principal, row.research_id, seconds, on_progress, waiter, row)
+        return row, admission == "added" or took_over
+
     async def ask(
-        self, principal: Principal, question: Question, *, fresh: bool = False
+        self, principal: Principal, question: Question, *, fresh: bool = False, waiter: str | None = None
     ) -> tuple[ResearchRun, Admission]:
         """Take a question in: its row, and whether it is new. `fresh` skips what was answered lately.
 
-        Raises BudgetReached, StoreFailed, or NotReady once the desk is closing.
+        Raises BudgetReached, StoreFailed, or NotReady once the service is closing.
         """
         if self._closing or self._finishing:
             raise errors.NotReady(CLOSING)
@@ -183,17 +176,18 @@ class ResearchService:
             price_usd=self._config.prices[question.model],
             budget_usd=self._config.budget_usd,
             reuse_seconds=0 if fresh else self._config.reuse_seconds,
+            waiter=waiter,
         )
         # A row that is added has to be worked on, whether or not the host still waits.
         with self._shielded_for():
-            row, entry = await self._store.add_or_join(new)
-            if entry == "added":
+            row, admission = await self._store.add_or_join(new)
+            if admission == "added":
                 await self._begin(principal, row)
-            return row, entry
+            return row, admission
         raise errors.NotReady(CLOSING)
 
     async def _verify_key(self, principal: Principal) -> None:
-        """Refuse a brought key that Parallel does not take, before anything is kept for it."""
+        """Refuse a brought key that Parallel does not accept, before anything is stored for it."""
         payer = principal.scope.payer
         if not principal.brought:
             return
@@ -219,19 +213,32 @@ class ResearchService:
 
         A row that nobody works on any more is taken over. Raises UnknownResearch, StoreFailed, BudgetReached.
         """
-        waiter = secrets.token_hex(8)
+        return await self._wait(principal, research_id, seconds, on_progress, secrets.token_hex(8), None)
+
+    async def _wait(
+        self,
+        principal: Principal,
+        research_id: str,
+        seconds: float,
+        on_progress: OnProgress,
+        waiter: str,
+        seen: ResearchRun | None,
+    ) -> tuple[ResearchRun, bool]:
+        """See `wait`. `seen` is the row where it has just been read, with the waiter noted."""
         deadline = anyio.current_time() + seconds
-        sent = False
-        refused: ResearchInFlight | None = None
+        sent = over = False
+        ended: ResearchInFlight | None = None
         linked: ResearchInFlight | None = None
         try:
             while True:
                 in_flight = self._research_in_flight.get(research_id)
-                row = await self._look(principal, research_id, waiter, in_flight or refused)
+                row = seen or await self._look(principal, research_id, waiter, in_flight or ended)
+                seen = None
                 if in_flight is not None and in_flight is not linked:
                     telemetry.joined(in_flight.call)
                     linked = in_flight
                 if row.status != "working":
+                    over = True
                     return row, sent
                 if in_flight is None and await self._take_over(principal, row):
                     sent = True
@@ -240,24 +247,31 @@ class ResearchService:
                 if left <= 0:
                     return row if in_flight is None else in_flight.snapshot(), sent
                 await self._pause(in_flight, left, on_progress)
-                refused = in_flight if in_flight is not None and in_flight.refused else None
+                # What has just ended here need not be read, and may have left no row.
+                known = in_flight is not None and (in_flight.refused or in_flight.row.status != "working")
+                ended = in_flight if known else None
         finally:
-            with self._shielded_for(1), log_store_errors("A call let go, and the store did not note it"):
-                await self._store.leave(research_id, waiter)
+            # The store itself forgets who waited for what is over.
+            if not over:
+                with self._shielded_for(1), log_store_errors("A call let go, and the store did not note it"):
+                    await self._store.leave(research_id, waiter)
 
     async def _look(
         self, principal: Principal, research_id: str, waiter: str, in_flight: ResearchInFlight | None
     ) -> ResearchRun:
-        """The row, from this process where the store fails but the work goes on here."""
+        """The row, from this process where it has just ended here, or where the store fails but the work goes on here."""
+        mine = in_flight is not None and in_flight.row.scope == principal.scope
+        if in_flight is not None and mine and in_flight.row.status != "working":
+            return in_flight.snapshot()
         try:
             row = await self._store.get(research_id, principal.scope, waiter)
         except errors.StoreFailed:
-            if in_flight is None or in_flight.row.scope != principal.scope:
+            if in_flight is None or not mine:
                 raise
             return in_flight.snapshot()
         if row is None:
             # Gone from the store, by a refused key or with the store's own memory: the work here still counts.
-            if in_flight is not None and in_flight.row.scope == principal.scope:
+            if in_flight is not None and mine:
                 return in_flight.snapshot()
             raise errors.UnknownResearch(research_id)
         # What came back is given even while the store cannot take it.
@@ -306,13 +320,10 @@ class ResearchService:
         return False
 
     async def _work(self, principal: Principal, in_flight: ResearchInFlight) -> None:
-        """Ask Parallel for a row, keep its lease meanwhile, and store how it ended."""
+        """Ask Parallel for a row, and store how it ended."""
         try:
             with in_flight.scope:
-                async with anyio.create_task_group() as keeping:
-                    keeping.start_soon(self._keep_lease, in_flight)
-                    in_flight.outcome = await self._run_outcome(principal, in_flight)
-                    keeping.cancel_scope.cancel()
+                in_flight.outcome = await self._run_outcome(principal, in_flight)
         finally:
             # Here, so that an answer which arrives in the moment of a cancellation is stored.
             await self._settle_run(in_flight)
@@ -338,14 +349,15 @@ class ResearchService:
     async def _answered(
         self, principal: Principal, question: Question, in_flight: InFlight, max_wait: float | None = None
     ) -> Answer:
-        """The client's answer, and what it tells of Parallel. Raises nothing but ParallelError."""
+        """The client's answer; what it says of Parallel's health is noted. Raises nothing but ParallelError."""
         try:
             answer = await self._client.ask(
                 question,
                 principal.key,
                 payer=principal.scope.payer,
-                on_progress=in_flight.tell,
-                sent=in_flight.mark_sent,
+                caller=principal.scope.caller,
+                on_progress=in_flight.on_progress,
+                on_sent=in_flight.mark_sent,
                 max_wait=max_wait,
             )
         except ParallelError as error:
@@ -360,22 +372,28 @@ class ResearchService:
         self.upstream.note(None, brought=principal.brought)
         return answer
 
-    async def _keep_lease(self, in_flight: ResearchInFlight) -> None:
-        """Renew the lease until the work is over; stop the work when the row says so."""
+    async def _renew_leases(self) -> None:
+        """Renew the leases of all that is in flight, for as long as the service works."""
         while True:
             await anyio.sleep(self._config.renew_seconds)
-            row: ResearchRun | None = None
-            with log_store_errors("A lease was not renewed"):
-                row = await self._store.renew(in_flight.row.research_id, self._holder)
-            if row is not None and row.status in ("cancelled", "completed"):
-                in_flight.scope.cancel()
+            async with anyio.create_task_group() as renewing:
+                for in_flight in tuple(self._research_in_flight.values()):
+                    renewing.start_soon(self._renew_lease, in_flight)
+
+    async def _renew_lease(self, in_flight: ResearchInFlight) -> None:
+        """Renew one lease; stop the work where the row says that it is not wanted any more."""
+        row: ResearchRun | None = None
+        with log_store_errors("A lease was not renewed"):
+            row = await self._store.renew(in_flight.row.research_id, self._holder)
+        if row is not None and row.status in ("cancelled", "completed"):
+            in_flight.scope.cancel()
 
     async def _release(self, research_id: str, *, sent: bool) -> None:
         with self._shielded_for(SHUTDOWN_STORE_SECONDS), log_store_errors("A lease was not given back and will lapse"):
             await self._store.release(research_id, self._holder, sent=sent)
 
     async def _store_until_done(self, in_flight: ResearchInFlight, outcome: Outcome) -> None:
-        """Store an end, for as long as it takes; those who wait have it after the first attempt.
+        """Store an outcome, for as long as it takes; those who wait have it after the first attempt.
 
         At shutdown there is one attempt more.
         """
@@ -390,15 +408,17 @@ class ResearchService:
             raise
 
     async def _try_store(self, in_flight: ResearchInFlight, outcome: Outcome) -> bool:
-        with self._shielded_for(LEASE_SECONDS), log_store_errors("An end could not be stored yet"):
-            await self._store.finish(in_flight.row.research_id, self._holder, outcome)
+        with self._shielded_for(LEASE_SECONDS), log_store_errors("An outcome could not be stored yet"):
+            row = await self._store.finish(in_flight.row.research_id, self._holder, outcome)
             if in_flight.refused:
                 await self._store.forget(in_flight.row.scope, in_flight.row.research_id)
+            elif row is not None:
+                in_flight.store(row)
             return True
         return False
 
     async def cancel(self, principal: Principal, research_id: str) -> ResearchRun:
-        """Let go of a research, and stop it unless another call waits for it. Raises UnknownResearch.
+        """Let go of a research run, and stop it unless another call waits for it. Raises UnknownResearch.
 
         The row is completed after all where the answer arrived in the same moment.
         """
@@ -408,14 +428,15 @@ class ResearchService:
         in_flight = self._research_in_flight.get(research_id)
         if row.status != "cancelled" or in_flight is None:
             return row
-        in_flight.scope.cancel()
+        in_flight.stop()
         with (
             anyio.move_on_after(STOP_SECONDS),
-            log_store_errors("A research was stopped, and the store did not say how"),
+            log_store_errors("A research run was stopped, and the store did not say how"),
         ):
             await in_flight.ended.wait()
-            # Only now is it known whether a request had been sent, or answered.
-            return await self._store.get(research_id, principal.scope) or row
+            # Only now is it known whether a request had been sent, or answered. One that was not leaves no row.
+            unsent = replace(row, attempts=0, cost_usd=0.0, may_be_billed=False)
+            return await self._store.get(research_id, principal.scope) or unsent
         return row
 
     async def answer(self, principal: Principal, question: Question, on_progress: OnProgress) -> Answer:
@@ -434,7 +455,7 @@ class ResearchService:
             if not in_flight.watchers and not in_flight.ended.is_set():
                 # Gone from the table at once: a new caller must not join what is being stopped.
                 self._drop(key, in_flight)
-                in_flight.scope.cancel()
+                in_flight.stop()
         if in_flight.answer is None:
             raise in_flight.error or errors.ConnectionLost(
                 "this server stopped working on it", may_be_billed=in_flight.sent
@@ -449,40 +470,36 @@ class ResearchService:
         return in_flight
 
     async def _answer(self, principal: Principal, question: Question, key: str, in_flight: AnswerInFlight) -> None:
+        """Charge, ask, settle. A charge that is never settled counts as possibly billed."""
+        charge: int | None = None
         try:
             with in_flight.scope:
-                in_flight.answer = await self._paid_answer(principal, question, in_flight)
+                charge = await self._charged(principal.scope, question)
+                in_flight.answer = await self._answered(principal, question, in_flight, self._config.max_pacing_wait)
         except ParallelError as error:
             in_flight.error = error
         finally:
             self._drop(key, in_flight)
+            # Nobody waits for a line that only confirms what was reserved.
+            if in_flight.answer is not None:
+                in_flight.ended.set()
+            await self._settle(charge, in_flight)
             in_flight.ended.set()
 
     def _drop(self, key: str, in_flight: AnswerInFlight) -> None:
         if self._answers_in_flight.get(key) is in_flight:
             del self._answers_in_flight[key]
 
-    async def _paid_answer(self, principal: Principal, question: Question, in_flight: AnswerInFlight) -> Answer:
-        """Charge, ask, settle. A charge that is never settled counts as possibly billed."""
-        charge = await self._charged(principal.scope, question)
-        settlement: Settlement = "unsent"
-        try:
-            answer = await self._answered(principal, question, in_flight, self._config.max_pacing_wait)
-            settlement = "billed"
-            return answer
-        except ParallelError as error:
-            settlement = "maybe" if error.may_be_billed else "unsent"
-            raise
-        except anyio.get_cancelled_exc_class():
-            settlement = "maybe" if in_flight.sent else "unsent"
-            raise
-        finally:
-            if charge is not None:
-                with (
-                    self._shielded_for(SHUTDOWN_STORE_SECONDS),
-                    log_store_errors("The ledger counts a web_answer as possibly billed"),
-                ):
-                    await self._store.settle(charge, settlement)
+    async def _settle(self, charge: int | None, in_flight: AnswerInFlight) -> None:
+        if charge is None:
+            return
+        may_be_billed = in_flight.sent if in_flight.error is None else in_flight.error.may_be_billed
+        settlement: Settlement = "billed" if in_flight.answer is not None else "maybe" if may_be_billed else "unsent"
+        with (
+            self._shielded_for(SHUTDOWN_STORE_SECONDS),
+            log_store_errors("The ledger counts a web_answer as possibly billed"),
+        ):
+            await self._store.settle(charge, settlement)
 
     async def _charged(self, scope: Scope, question: Question) -> int | None:
         """The charge's number; None where nothing is paid, or where the store fails and no budget needs it."""

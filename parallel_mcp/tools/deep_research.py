@@ -7,8 +7,9 @@ from mcp_types import CallToolResult
 from pydantic import Field
 
 from parallel_mcp import errors
+from parallel_mcp.client import OnProgress
 from parallel_mcp.models import Model, Research, research_models
-from parallel_mcp.research import OnProgress, ResearchRun
+from parallel_mcp.research import ResearchRun
 from parallel_mcp.tools.arguments import (
     MAX_TEXT_CHARS,
     FollowUp,
@@ -69,9 +70,7 @@ async def deep_research(
     principal = app.who(ctx)
 
     async def work(on_progress: OnProgress) -> tuple[ResearchRun, bool]:
-        row, entry = await app.service.ask(principal, whole, fresh=fresh)
-        row, took_over = await app.service.wait(principal, row.research_id, app.wait_seconds, on_progress)
-        return row, entry == "added" or took_over
+        return await app.service.research(principal, whole, app.wait_seconds, on_progress, fresh=fresh)
 
     row, sent = await with_progress(ctx, opening_message(model), work)
     return research_result(row, sent=sent, limit=app.max_result_chars)

@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 import anyio
 from mcp.server.mcpserver import Context
 
+from parallel_mcp.client import OnProgress
 from parallel_mcp.errors import ParallelError
 from parallel_mcp.models import Model
-from parallel_mcp.research import OnProgress
 from parallel_mcp.tools.context import AppContext, app_of
 
 T = TypeVar("T")
