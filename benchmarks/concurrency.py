@@ -136,7 +136,14 @@ async def _client_alone(upstream: str, calls: int) -> bool:
         async def call(number: int) -> str | None:
             question = Question(text=f"Why {number}?", model="speed")
             try:
-                await client.ask(question, "benchmark-key", payer="p", on_progress=lambda _: None, sent=lambda: None)
+                await client.ask(
+                    question,
+                    "benchmark-key",
+                    payer="p",
+                    caller="c",
+                    on_progress=lambda _: None,
+                    on_sent=lambda: None,
+                )
             except ParallelError as error:
                 return str(error)
             return None

@@ -11,6 +11,7 @@ ParallelError
 │   ├── KeyMissing
 │   ├── ModelNotAllowed         above max_model
 │   ├── BudgetReached           daily_budget_usd
+│   ├── TooManyWorking          research runs of this caller in flight
 │   ├── PacingFull              requests_per_minute, and the wait is too long
 │   └── StoreFailed             the store cannot be opened, read or written
 ├── ResearchEnded               a research run that ended without an answer
@@ -132,6 +133,18 @@ class BudgetReached(NotReady):
         super().__init__(
             f"Not sent: this call costs ${price:.3f}, and ${spent:.3f} of today's ${budget:.2f} budget budget "
             "(PARALLEL_MCP_DAILY_BUDGET_USD) is spent. Raise the budget or wait until 00:00 UTC."
+        )
+
+
+class TooManyWorking(NotReady):
+    """One caller has as many research runs in flight as the store takes, or as large ones."""
+
+    kind = "too_many_working"
+
+    def __init__(self, runs: int) -> None:
+        super().__init__(
+            f"Not sent: {runs} research runs of yours are in flight already, which is as much as is stored for one "
+            "caller. Wait for some of them, or stop them with cancel=true and their research_id."
         )
 
 

@@ -131,7 +131,11 @@ class ChatClient:
 
     async def _attempt(self, asking: "_Asking") -> Answer:
         await self.pacing.turn(asking.payer, asking.caller, asking.on_progress, asking.max_wait)
-        return await self._once(asking.question, asking.secret, asking.on_progress, SendTracker(asking.on_sent))
+        try:
+            return await self._once(asking.question, asking.secret, asking.on_progress, SendTracker(asking.on_sent))
+        except UpstreamError as error:
+            # The frames that it came through hold upstream's words as they were.
+            raise error.with_traceback(None)  # noqa: B904  # it is the same error
 
     async def verify_key(self, key: str) -> None:
         """Find out whether Parallel takes a key, with a request that has nothing in it and costs nothing.

@@ -54,9 +54,7 @@ def _transport(base_url: str) -> httpx2.AsyncBaseTransport:
     if route.proxy is None:
         return AiohttpTransport(route.certificates)
     limits = httpx2.Limits(max_connections=None, max_keepalive_connections=20, keepalive_expiry=IDLE_SECONDS)
-    return httpx2.AsyncHTTPTransport(
-        verify=route.certificates, proxy=route.proxy, limits=limits, trust_env=False
-    )
+    return httpx2.AsyncHTTPTransport(verify=route.certificates, proxy=route.proxy, limits=limits, trust_env=False)
 
 
 class NoWay(httpx2.AsyncBaseTransport):
@@ -113,7 +111,9 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
             await self._session.close()
 
 
-async def _leaving(_: aiohttp.ClientSession, context: SimpleNamespace, __: aiohttp.TraceRequestHeadersSentParams) -> None:
+async def _leaving(
+    _: aiohttp.ClientSession, context: SimpleNamespace, __: aiohttp.TraceRequestHeadersSentParams
+) -> None:
     sent: Callable[[], None] | None = context.trace_request_ctx
     if sent is not None:
         sent()
@@ -137,7 +137,7 @@ class _Body(httpx2.AsyncByteStream):
 
 @contextmanager
 def _mapped() -> Iterator[None]:
-    """aiohttp's errors as httpx2's."""
+    """Aiohttp's errors as httpx2's."""
     try:
         yield
     except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:

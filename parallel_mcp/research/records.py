@@ -26,7 +26,7 @@ def join_key(scope: Scope, question: Question) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ResearchRun:
-    """A research run as it is stored. Times are Unix seconds by the store's own clock; `read_at` is that clock's now."""
+    """A research run as it is stored. Times are Unix seconds by the store's own clock, whose now is `read_at`."""
 
     research_id: str
     scope: Scope

@@ -259,7 +259,7 @@ class ResearchService:
     async def _look(
         self, principal: Principal, research_id: str, waiter: str, in_flight: ResearchInFlight | None
     ) -> ResearchRun:
-        """The row, from this process where it has just ended here, or where the store fails but the work goes on here."""
+        """The row; this process's own where it has just ended here, or where the store fails but the work goes on."""
         mine = in_flight is not None and in_flight.row.scope == principal.scope
         if in_flight is not None and mine and in_flight.row.status != "working":
             return in_flight.snapshot()

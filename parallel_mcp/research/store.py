@@ -10,25 +10,31 @@ LEASE_SECONDS = 15.0
 
 MAX_ATTEMPTS = 2
 
+MAX_WORKING_RUNS = 2000
+"""How many runs of one caller may be in flight."""
+
+MAX_WORKING_BYTES = 32 * 1024 * 1024
+"""How large their questions may be together, in bytes of JSON."""
+
 INTERRUPTED = (
     "The research was interrupted: the process that worked on it is gone, and so is the one that took it over. "
-    "Both requests may have been billed. Ask the question again to start anew."
+    "Both requests may have been billed. Ask the question again to start over."
 )
 
 
 class Store(Protocol):
-    """Where rows and the ledger are kept. Every method is atomic and raises StoreFailed where it cannot do it.
+    """Where rows and the ledger are. Every method is atomic and raises StoreFailed where it cannot do it.
 
     A row is leased for `LEASE_SECONDS` from the store's own now. A charge of 0 leaves no line in the ledger; the
     others are of the holder whose request they pay, for two may be out for one row. After a StoreFailed the same
-    call may be made again: `finish` and `settle` do nothing more the second time. Rows that are over are kept for
-    the retention, counted from their end.
+    call may be made again: `finish` and `settle` do nothing more the second time. Rows that are over stay for
+    the retention, counted from their end; one that was cancelled before anything was sent for it goes at once.
     """
 
     async def add_or_join(self, new: NewRun) -> tuple[ResearchRun, Admission]:
         """A row for the question: the one under way, a completed one within `reuse_seconds`, or a new one.
 
-        A new one is leased to `holder` and charged. Raises BudgetReached, and then nothing was added.
+        A new one is leased to `holder` and charged. Raises BudgetReached or TooManyWorking; then nothing was added.
         """
         ...
 
@@ -45,7 +51,7 @@ class Store(Protocol):
     ) -> ResearchRun | None:
         """Take a lapsed row over: None if it is no longer as it was seen.
 
-        A row that was sent `MOST_ATTEMPTS` times is failed instead, as interrupted. Raises BudgetReached.
+        A row that was sent `MAX_ATTEMPTS` times is failed instead, as interrupted. Raises BudgetReached.
         """
         ...
 
@@ -72,7 +78,7 @@ class Store(Protocol):
         ...
 
     async def list(self, scope: Scope, before: str | None = None, limit: int = 50) -> Sequence[ResearchRun]:
-        """The scope's rows, newest first, from behind the id `before`; none where that is unknown.
+        """The scope's rows without answers, newest first, from behind the id `before`; none where that is unknown.
 
         An empty payer or origin means every one.
         """

@@ -1,1 +1,1 @@
-"""Where research is kept."""
+"""Where research runs are stored: SQLite on one machine, Redis on many."""

@@ -3,17 +3,23 @@
 -- whole billionths of a dollar.
 --
 --   row:ID        a hash, the research          waiting:ID    a sorted set of waiters by when they lapse
---   flight:KEY    the id that is under way      done:KEY      the id that was completed last
+--   flight:KEY    the id that is in flight      done:KEY      the id that was completed last
 --   open:ID       a hash: holder -> line        line:NUMBER   a hash, a charge that is not settled yet
 --   history:CALLER  a sorted set of ids by age  spent:DAY:CALLER, budget:DAY:PAYER  the ledger's totals
+--   working:CALLER  a hash: id -> bytes of a question in flight  window:PAYER  the last minute's requests by time
 --
 -- Every key expires. Calling a method again with the same arguments does nothing more, so that a call whose
 -- reply was lost can be sent again.
 
-local DAY = 86400 * 1000000
-local FIELDS = {
+local DAY, MINUTE = 86400 * 1000000, 60 * 1000000
+local REPLIED = {
   'id', 'caller', 'payer', 'origin', 'question', 'status', 'created', 'attempts', 'holder', 'due', 'finished',
-  'answer', 'error', 'maybe', 'cost', 'key', 'claim', 'model',
+  'error', 'maybe', 'cost', 'answer',
+}
+-- What the script itself looks at: no question, no answer.
+local KNOWN = {
+  'id', 'caller', 'payer', 'origin', 'status', 'created', 'attempts', 'holder', 'due', 'finished', 'maybe', 'cost',
+  'key', 'claim', 'model',
 }
 
 local given = {}
@@ -21,22 +27,22 @@ for i = 2, #ARGV, 2 do given[ARGV[i]] = ARGV[i + 1] end
 
 local LEASE, KEEP, MOST = tonumber(given.lease), tonumber(given.keep), tonumber(given.most)
 local time = redis.call('TIME')
-local now = time[1] * 1000000 + time[2] + tonumber(given.offset)
+local now = time[1] * 1000000 + time[2]
 local today = math.floor(now / DAY)
 
 local function key(kind, name) return KEYS[1] .. ':' .. kind .. ':' .. name end
 local function whole(number) return string.format('%.0f', number) end
 
--- What belongs to a row that is under way is kept from its last use on, and a day more.
+-- What belongs to a row that is in flight stays for the retention and a day from its last use on.
 local function expire(name) redis.call('PEXPIRE', name, whole((KEEP + DAY) / 1000)) end
 
--- What belongs to a row that is over is kept from its end on.
+-- What belongs to a row that is over stays for the retention from its end on.
 local function expire_after(name, finished) redis.call('PEXPIRE', name, whole((finished + KEEP - now) / 1000)) end
 
 local function load(id)
-  local values = redis.call('HMGET', key('row', id), unpack(FIELDS))
+  local values = redis.call('HMGET', key('row', id), unpack(KNOWN))
   local row = {}
-  for i, name in ipairs(FIELDS) do row[name] = values[i] or nil end
+  for i, name in ipairs(KNOWN) do row[name] = values[i] or nil end
   if not row.id then return nil end
   row.attempts, row.created, row.cost = tonumber(row.attempts), tonumber(row.created), tonumber(row.cost)
   row.due, row.finished = tonumber(row.due), tonumber(row.finished)
@@ -48,8 +54,14 @@ end
 
 -- As the client gets it.
 local function reply(id, entry)
-  local values = redis.call('HMGET', key('row', id), unpack(FIELDS))
-  return { entry or 'row', whole(now), unpack(values, 1, 15) }
+  local values = redis.call('HMGET', key('row', id), unpack(REPLIED))
+  return { entry or 'row', whole(now), unpack(values, 1, #REPLIED) }
+end
+
+local function reply_without_answer(id)
+  local values = redis.call('HMGET', key('row', id), unpack(REPLIED, 1, #REPLIED - 1))
+  values[#REPLIED] = false
+  return { 'row', whole(now), unpack(values, 1, #REPLIED) }
 end
 
 -- Write some fields of a row and drop others.
@@ -66,11 +78,34 @@ local function write(row, fields, dropped)
   expire(key('history', row.caller))
 end
 
--- The row is not under way any more.
+-- The row is not in flight any more.
 local function land(row)
   if row.key and redis.call('GET', key('flight', row.key)) == row.id then
     redis.call('DEL', key('flight', row.key))
   end
+  redis.call('HDEL', key('working', row.caller), row.id)
+  redis.call('DEL', key('waiting', row.id))
+end
+
+-- What would be too much for one caller: how many rows it has in flight, or nil.
+local function too_many(caller, bytes)
+  local name = key('working', caller)
+  if redis.call('HLEN', name) >= tonumber(given.most_runs) then
+    -- Rows that nobody came back for have expired.
+    for _, id in ipairs(redis.call('HKEYS', name)) do
+      if redis.call('EXISTS', key('row', id)) == 0 then redis.call('HDEL', name, id) end
+    end
+  end
+  local runs, total = 0, bytes
+  for _, size in ipairs(redis.call('HVALS', name)) do runs, total = runs + 1, total + tonumber(size) end
+  if runs >= tonumber(given.most_runs) or total > tonumber(given.most_bytes) then return runs end
+  return nil
+end
+
+local function note_waiter(id)
+  if not given.waiter then return end
+  redis.call('ZADD', key('waiting', id), whole(now + LEASE), given.waiter)
+  redis.call('PEXPIRE', key('waiting', id), whole(LEASE / 1000))
 end
 
 local function same_scope(row)
@@ -94,12 +129,13 @@ end
 
 local function tally(line, requests, usd, maybe)
   local name, field = key('spent', line.day .. ':' .. line.caller), line.payer .. '\n' .. line.model .. '\n'
-  redis.call('HINCRBY', name, field .. 'requests', whole(requests))
+  local left = redis.call('HINCRBY', name, field .. 'requests', whole(requests))
   redis.call('HINCRBY', name, field .. 'usd', whole(usd))
   redis.call('HINCRBY', name, field .. 'maybe', whole(maybe))
+  if left == 0 then redis.call('HDEL', name, field .. 'requests', field .. 'usd', field .. 'maybe') end
   redis.call('EXPIRE', name, 400 * 86400)
   local total = key('budget', line.day .. ':' .. line.payer)
-  redis.call('INCRBY', total, whole(usd))
+  if redis.call('INCRBY', total, whole(usd)) == 0 then redis.call('DEL', total) end
   redis.call('EXPIRE', total, 2 * 86400)
 end
 
@@ -165,13 +201,18 @@ local methods = {}
 function methods.add()
   local id = redis.call('GET', key('flight', given.key))
   local row = id and load(id)
-  if row and row.status == 'working' then return reply(id, id == given.id and 'added' or 'joined') end
+  if row and row.status == 'working' then
+    note_waiter(id)
+    return reply(id, id == given.id and 'added' or 'joined')
+  end
   id = redis.call('GET', key('done', given.key))
   row = id and load(id)
   local reuse = tonumber(given.reuse)
   if row and row.status == 'completed' and reuse > 0 and row.finished > now - reuse then
     return reply(id, 'finished')
   end
+  local runs = too_many(given.caller, #given.question)
+  if runs then return { 'working', runs } end
   local refused = reserve(given, given.model)
   if refused then return refused end
   trim(given.caller)
@@ -183,16 +224,16 @@ function methods.add()
   })
   redis.call('SET', key('flight', given.key), given.id)
   expire(key('flight', given.key))
+  redis.call('HSET', key('working', given.caller), given.id, #given.question)
+  expire(key('working', given.caller))
+  note_waiter(given.id)
   return reply(given.id, 'added')
 end
 
 function methods.get()
   local row = scoped()
   if not row then return { 'none' } end
-  if given.waiter and row.status == 'working' then
-    redis.call('ZADD', key('waiting', row.id), whole(now + LEASE), given.waiter)
-    redis.call('PEXPIRE', key('waiting', row.id), whole(LEASE / 1000))
-  end
+  if row.status == 'working' then note_waiter(row.id) end
   return reply(row.id)
 end
 
@@ -242,6 +283,9 @@ function methods.release()
     write(row, { attempts = attempts, cost = row.cost - (back or 0), maybe = attempts > 0 and row.maybe or 0 })
   end
   if mine then redis.call('HDEL', key('row', row.id), 'holder', 'due') end
+  -- Nothing was ever sent for it, and nobody wants it.
+  if row then row = load(given.id) end
+  if row and row.status == 'cancelled' and row.attempts == 0 then erase(row) end
   return { 'none' }
 end
 
@@ -283,7 +327,12 @@ function methods.cancel()
   if not waiting(row.id) then
     land(row)
     -- The holder stays noted, so that it can still say that nothing had been sent.
-    write(row, { status = 'cancelled', finished = now, maybe = 1 }, { 'key', 'due' })
+    write(row, { status = 'cancelled', finished = now, maybe = row.attempts > 0 and 1 or 0 }, { 'key', 'due' })
+    if row.attempts == 0 then
+      local gone = reply(row.id)
+      erase(row)
+      return gone
+    end
   end
   return reply(row.id)
 end
@@ -301,7 +350,7 @@ function methods.list()
     for _, id in ipairs(ids) do
       local row = load(id)
       if not row then gone[#gone + 1] = id end
-      if row and seen(row) and #rows < limit then rows[#rows + 1] = reply(id) end
+      if row and seen(row) and #rows < limit then rows[#rows + 1] = reply_without_answer(id) end
     end
     start = start + #ids
   end
@@ -329,6 +378,25 @@ end
 function methods.settle()
   settle(given.line, given.settlement)
   return { 'none' }
+end
+
+-- Count one more request of a payer's last minute, unless it is full or others are ahead; how long to wait.
+function methods.turn()
+  local name, limit, ahead = key('window', given.payer), tonumber(given.limit), tonumber(given.ahead)
+  redis.call('ZREMRANGEBYSCORE', name, '-inf', whole(now - MINUTE))
+  if redis.call('ZSCORE', name, given.line) then return { 'wait', '0' } end
+  local count = redis.call('ZCARD', name)
+  if count + ahead < limit then
+    if ahead == 0 then
+      redis.call('ZADD', name, whole(now), given.line)
+      redis.call('PEXPIRE', name, whole(MINUTE / 1000))
+    end
+    return { 'wait', '0' }
+  end
+  local place = (count + ahead - limit) % limit
+  local minutes = math.floor((count + ahead - limit) / limit) + 1
+  local sent_at = redis.call('ZRANGE', name, place, place, 'WITHSCORES')[2]
+  return { 'wait', whole((tonumber(sent_at) or now) + minutes * MINUTE - now) }
 end
 
 -- Day, then the totals as fields and values, for each day that has any.

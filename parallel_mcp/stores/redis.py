@@ -1,15 +1,12 @@
-"""Research in Redis, which any number of machines share; needs the extra `redis`."""
+"""Research runs in Redis, which any number of machines share; needs the extra `redis`."""
 
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import resources
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
-
-from limits.aio.storage import RedisStorage, Storage
-from limits.errors import StorageError
 
 from parallel_mcp import errors
 from parallel_mcp.models import Status
@@ -25,7 +22,8 @@ from parallel_mcp.research import (
     Settlement,
     Spent,
 )
-from parallel_mcp.stores import text
+from parallel_mcp.research.store import MAX_WORKING_BYTES, MAX_WORKING_RUNS
+from parallel_mcp.stores import serialization
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -49,27 +47,20 @@ def lua() -> str:
 class RedisStore:
     """A `Store` in Redis; each method is one call of one script, and its time is Redis's own.
 
-    It connects at the first use, so that a server starts without Redis. `clock_offset` is added to Redis's
-    time in seconds: tests let leases lapse by it.
+    It connects at the first use, so that a server starts without Redis.
     """
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        retention_days: float = 30,
-        prefix: str = PREFIX,
-        script: str | None = None,
-        clock_offset: Callable[[], float] = lambda: 0.0,
-    ) -> None:
+    def __init__(self, url: str, *, retention_days: float = 30, prefix: str = PREFIX) -> None:
         self._url = url
         self._place = place(url)
         self._base = "{" + prefix + "}"
-        self._script_text = script
-        self._clock_offset = clock_offset
         self._keep = _micro(retention_days * DAY_SECONDS)
         self._client: Redis | None = None
         self._script: AsyncScript | None = None
+
+    def source(self) -> str:
+        """The script that is every method."""
+        return lua()
 
     async def close(self) -> None:
         """Close the connections."""
@@ -84,12 +75,17 @@ class RedisStore:
             id=new.research_id,
             key=new.key,
             **_scope(new.scope),
-            question=text.written(new.question),
+            question=serialization.dump(new.question),
             model=new.question.model,
             holder=new.holder,
             reuse=_micro(new.reuse_seconds),
+            waiter=new.waiter,
+            most_runs=MAX_WORKING_RUNS,
+            most_bytes=MAX_WORKING_BYTES,
             **_charge(new.price_usd, new.budget_usd),
         )
+        if found[0] == b"working":
+            raise errors.TooManyWorking(int(found[1]))
         self._afforded(found, new.price_usd, new.budget_usd)
         return self._rows([found])[0], cast("Admission", found[0].decode())
 
@@ -132,7 +128,7 @@ class RedisStore:
             "finish",
             id=research_id,
             holder=holder,
-            answer=None if outcome.answer is None else text.written(outcome.answer),
+            answer=None if outcome.answer is None else serialization.dump(outcome.answer),
             error=outcome.error or "",
             maybe=1 if outcome.may_be_billed else None,
             reusable=1 if outcome.reusable else None,
@@ -180,7 +176,6 @@ class RedisStore:
             "lease": _micro(LEASE_SECONDS),
             "keep": self._keep,
             "most": MAX_ATTEMPTS,
-            "offset": _micro(self._clock_offset()),
         }
         with self._mapped():
             args = [_bytes(part) for pair in {**terms, **given}.items() if pair[1] is not None for part in pair]
@@ -189,25 +184,14 @@ class RedisStore:
     def _connected(self) -> "AsyncScript":
         if self._script is None:
             self._client = client(self._url)
-            self._script = self._client.register_script(self._script_text or lua())
+            self._script = self._client.register_script(self.source())
         return self._script
 
-    def window(self) -> Storage:
-        """The window of requests that all who use this Redis share, for pacing. It and this raise StorageError."""
-        try:
-            self._connected()
-        except (ImportError, ValueError) as error:
-            raise StorageError(error) from None
-        assert self._client is not None
-        # The URL says only which scheme it is; the connections are the store's.
-        pool: Any = self._client.connection_pool
-        return RedisStorage(
-            "async+redis://",
-            wrap_exceptions=True,
-            implementation="redispy",
-            key_prefix=f"{self._base}:window",
-            connection_pool=pool,
-        )
+    async def take_turn(self, payer: str, per_minute: int, ahead: int) -> float:
+        """Count one more request of a payer's last minute, by Redis's clock: a SharedWindow."""
+        line = secrets.randbits(53)
+        found = await self._call("turn", payer=payer, limit=per_minute, ahead=ahead, line=line)
+        return int(found[1]) / 1e6
 
     def _rows(self, found: Sequence[Sequence[bytes]]) -> Sequence[ResearchRun]:
         with self._mapped():
@@ -222,15 +206,15 @@ class RedisStore:
         try:
             yield
         except ImportError as error:
-            raise errors.StoreFailed(f"{self._told} {_reason(error)}") from error
+            raise errors.StoreFailed(f"{self._failing} {_reason(error)}") from error
         except _failures() as error:
             # Without the cause where it may quote the URL.
             cause = None if isinstance(error, ValueError) else error
-            raise errors.StoreFailed(f"{self._told} {_reason(error)}") from cause
+            raise errors.StoreFailed(f"{self._failing} {_reason(error)}") from cause
 
     @property
-    def _told(self) -> str:
-        return f"Research is kept in {self._place}, and that failed:"
+    def _failing(self) -> str:
+        return f"Research is stored in {self._place}, and that failed:"
 
 
 def client(url: str) -> "Redis":
@@ -334,18 +318,18 @@ def _time(value: bytes | None) -> float | None:
 
 def _read(found: Sequence[bytes]) -> ResearchRun:
     _, now, research_id, caller, payer, origin, question, status, created, attempts, *rest = found
-    holder, due, finished, answer, error, maybe, cost = rest
+    holder, due, finished, error, maybe, cost, answer = rest
     return ResearchRun(
         research_id=_text(research_id) or "",
         scope=Scope(_text(caller) or "", _text(payer) or "", _text(origin) or ""),
-        question=text.question(question),
+        question=serialization.load_question(question),
         status=cast("Status", status.decode()),
         created_at=_time(created) or 0.0,
         attempts=int(attempts),
         holder=_text(holder),
         due=_time(due),
         finished_at=_time(finished),
-        answer=text.answer(answer) if answer else None,
+        answer=serialization.load_answer(answer) if answer else None,
         error=_text(error),
         may_be_billed=maybe == b"1",
         cost_usd=max(int(cost) / 1e9, 0.0),

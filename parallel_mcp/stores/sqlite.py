@@ -1,17 +1,13 @@
-"""Research in one SQLite file, which any number of processes of one machine share."""
+"""Research runs in one SQLite file, which any number of processes of one machine share."""
 
-import contextlib
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
-
-import anyio
-import anyio.to_thread
 
 from parallel_mcp import errors
 from parallel_mcp.models import Answer
@@ -27,25 +23,22 @@ from parallel_mcp.research import (
     Settlement,
     Spent,
 )
-from parallel_mcp.stores import text
-from parallel_mcp.stores.private_file import make_private
+from parallel_mcp.research.store import MAX_WORKING_BYTES, MAX_WORKING_RUNS
+from parallel_mcp.stores import serialization
+from parallel_mcp.stores.sqlite_file import SQLiteFile
+from parallel_mcp.stores.sqlite_writer import SQLiteWriter
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection, float], T]
 """What one transaction does, with the store's now."""
 
-VERSION = 1
-BUSY_SECONDS = 5.0
-"""How long a call waits while another program holds the file."""
-SLICE_SECONDS = 0.1
-"""How much of that a thread waits at once, so that a cancelled call is gone soon."""
 SWEEP_SECONDS = 600.0
 DAY_SECONDS = 86400.0
 LEDGER_DAYS = 400
 
 # Neither STRICT nor RETURNING, so that SQLite 3.24 and later will do: some systems that have Python 3.11
 # still bring 3.34.
-_TABLES = (
+_FIRST = (
     """
     CREATE TABLE research (
         id TEXT PRIMARY KEY,
@@ -95,46 +88,67 @@ _TABLES = (
 )
 
 
-class _Held(Exception):
-    """Another program holds the file; the cause is SQLite's error."""
+# The database itself counts the day's total of each payer, so that a budget costs the same after any number of calls.
+_SECOND = (
+    "ALTER TABLE research ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0",  # of the question
+    "CREATE INDEX research_working ON research (caller, bytes) WHERE status = 'working'",
+    "CREATE INDEX research_by_end ON research (finished_at)",
+    "CREATE TABLE total (payer TEXT NOT NULL, day TEXT NOT NULL, usd REAL NOT NULL, PRIMARY KEY (payer, day))",
+    "INSERT INTO total SELECT payer, day, sum(usd) FROM ledger GROUP BY payer, day",
+    """
+    CREATE TRIGGER charged AFTER INSERT ON ledger BEGIN
+        INSERT OR IGNORE INTO total VALUES (NEW.payer, NEW.day, 0);
+        UPDATE total SET usd = usd + NEW.usd WHERE payer = NEW.payer AND day = NEW.day;
+    END
+    """,
+    """
+    CREATE TRIGGER taken_off AFTER DELETE ON ledger BEGIN
+        UPDATE total SET usd = usd - OLD.usd WHERE payer = OLD.payer AND day = OLD.day;
+    END
+    """,
+)
 
 
 class SQLiteStore:
-    """A `Store` in a SQLite file, or in memory where `path` is None.
+    """A `Store` in a SQLite file, or in memory where `path` is None. `clock` gives Unix seconds.
 
-    The file is opened at the first use, and again after a failure or when another stands in its place, so
-    that a server starts whatever its state. `clock` gives Unix seconds.
+    What came back is on the disk before it is given; so is what is charged while a budget is set. The rest survives
+    this process at once, and reaches the disk with the next such commit or by the system's own writing.
     """
 
     def __init__(
         self, path: Path | None, *, retention_days: float = 30, clock: Callable[[], float] = time.time
     ) -> None:
-        self._path = None if path is None else Path(os.path.expanduser(path))
+        self._file = SQLiteFile(None if path is None else Path(os.path.expanduser(path)), (_FIRST, _SECOND))
+        self._writer = SQLiteWriter(self._file)
         self._retention = retention_days * DAY_SECONDS
         self._clock = clock
-        # One thread at a time: a connection has one transaction.
-        self._limiter = anyio.CapacityLimiter(1)
-        self._connection: sqlite3.Connection | None = None
-        self._opened_file: tuple[int, int] | None = None
         self._swept = float("-inf")
 
     async def close(self) -> None:
         """Close the file, if it was opened. Rows in memory are gone."""
-        await anyio.to_thread.run_sync(self._close, limiter=self._limiter)
+        await self._writer.close()
 
     async def add_or_join(self, new: NewRun) -> tuple[ResearchRun, Admission]:
         """See Store."""
 
         def work(db: sqlite3.Connection, now: float) -> tuple[ResearchRun, Admission]:
-            found = _like(db, new, now)
-            if found is not None:
-                return found, "joined" if found.status == "working" else "finished"
-            line = (new.scope, new.question.model, new.price_usd, new.budget_usd)
-            _reserve(db, now, *line, research_id=new.research_id, holder=new.holder)
-            _insert(db, new, now)
-            return _row(db, new.research_id, now), "added"
+            row = _like(db, new, now)
+            if row is not None and row.status == "completed":
+                return row, "finished"
+            admission: Admission = "joined"
+            if row is None:
+                admission = "added"
+                question = serialization.dump(new.question)
+                _check_working(db, new.scope.caller, len(question.encode()))
+                line = (new.scope, new.question.model, new.price_usd, new.budget_usd)
+                _reserve(db, now, *line, research_id=new.research_id, holder=new.holder)
+                row = _insert(db, new, question, now)
+            if new.waiter is not None:
+                _note(db, row.research_id, new.waiter, now)
+            return row, admission
 
-        return await self._run(work)
+        return await self._run(work, durable=new.budget_usd is not None)
 
     async def get(self, research_id: str, scope: Scope, waiter: str | None = None) -> ResearchRun | None:
         """See Store."""
@@ -180,7 +194,7 @@ class SQLiteStore:
             )
             return _row(db, row.research_id, now)
 
-        return await self._run(work)
+        return await self._run(work, durable=budget_usd is not None)
 
     async def renew(self, research_id: str, holder: str) -> ResearchRun | None:
         """See Store."""
@@ -208,6 +222,8 @@ class SQLiteStore:
             db.execute(
                 "UPDATE research SET holder = NULL, due = NULL WHERE id = ? AND holder = ?", (research_id, holder)
             )
+            # Nothing was ever sent for it, and nobody wants it.
+            db.execute("DELETE FROM research WHERE id = ? AND status = 'cancelled' AND attempts = 0", (research_id,))
 
         await self._run(work)
 
@@ -225,12 +241,12 @@ class SQLiteStore:
             if row is None or row.status == "completed":
                 return row
             if outcome.answer is not None:
-                _complete(db, row, outcome.answer, outcome.reusable, now)
-            elif row.status == "working" and row.holder == holder:
-                _fail(db, row, outcome, now)
-            return _row(db, research_id, now)
+                return _complete(db, row, outcome.answer, outcome.reusable, now)
+            if row.status == "working" and row.holder == holder:
+                return _fail(db, row, outcome, now)
+            return row
 
-        return await self._run(work)
+        return await self._run(work, durable=True)
 
     async def cancel(self, research_id: str, scope: Scope, waiter: str | None = None) -> ResearchRun | None:
         """See Store."""
@@ -245,10 +261,14 @@ class SQLiteStore:
             # The holder stays noted, so that it can still say that nothing had been sent.
             db.execute(
                 "UPDATE research SET status = 'cancelled', key = NULL, due = NULL, finished_at = ?,"
-                " may_be_billed = 1 WHERE id = ?",
+                " may_be_billed = attempts > 0 WHERE id = ?",
                 (now, research_id),
             )
-            return _row(db, research_id, now)
+            db.execute("DELETE FROM waiting WHERE id = ?", (research_id,))
+            cancelled = _row(db, research_id, now)
+            if not row.attempts:
+                db.execute("DELETE FROM research WHERE id = ?", (research_id,))
+            return cancelled
 
         return await self._run(work)
 
@@ -257,7 +277,7 @@ class SQLiteStore:
 
         def work(db: sqlite3.Connection, now: float) -> Sequence[ResearchRun]:
             rows = db.execute(
-                f"SELECT * FROM research WHERE {_SEEN_BY}"
+                f"SELECT {_WITHOUT_ANSWER} FROM research WHERE {_SEEN_BY}"
                 " AND (? IS NULL OR (created_at, id) <"
                 " (SELECT created_at, id FROM research WHERE id = ? AND caller = ?))"
                 " ORDER BY created_at DESC, id DESC LIMIT ?",
@@ -281,11 +301,13 @@ class SQLiteStore:
 
     async def charge(self, scope: Scope, model: str, price_usd: float, budget_usd: float | None) -> int:
         """See Store."""
-        return await self._run(lambda db, now: _reserve(db, now, scope, model, price_usd, budget_usd))
+        return await self._run(
+            lambda db, now: _reserve(db, now, scope, model, price_usd, budget_usd), durable=budget_usd is not None
+        )
 
     async def settle(self, charge: int, settlement: Settlement) -> None:
         """See Store."""
-        await self._run(lambda db, _: _settled(db, charge, settlement))
+        await self._run(lambda db, _: _settled(db, charge, settlement), durable=True)
 
     async def spent(self, scope: Scope, days: int = 31) -> Sequence[Spent]:
         """See Store."""
@@ -301,32 +323,13 @@ class SQLiteStore:
 
         return await self._run(work)
 
-    async def _run(self, work: Work[T]) -> T:
-        deadline = anyio.current_time() + BUSY_SECONDS
-        while True:
-            try:
-                # Not abandoned when it is cancelled: what a transaction did has to be known.
-                return await anyio.to_thread.run_sync(self._transact, work, limiter=self._limiter)
-            except _Held as held:
-                if anyio.current_time() >= deadline:
-                    raise errors.StoreFailed(self._told(held.__cause__)) from held.__cause__
-            await anyio.sleep(SLICE_SECONDS / 2)
+    async def _run(self, work: Work[T], *, durable: bool = False) -> T:
+        def whole(db: sqlite3.Connection) -> T:
+            now = self._clock()
+            self._sweep(db, now)
+            return work(db, now)
 
-    def _transact(self, work: Work[T]) -> T:
-        """Do one thing, whole or not at all. Raises StoreFailed, or _Held where it is worth trying again."""
-        try:
-            db = self._ready()
-            with _transaction(db):
-                now = self._clock()
-                self._sweep(db, now)
-                return work(db, now)
-        except (sqlite3.Error, OSError, ValueError) as error:
-            # Rows in memory live in the connection; and nothing was wrong with it where a row cannot be read.
-            if self._path is not None and not isinstance(error, ValueError) and not _passing(error):
-                self._close()
-            if _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-                raise _Held from error
-            raise errors.StoreFailed(self._told(error)) from error
+        return await self._writer.run(whole, durable=durable)
 
     def _sweep(self, db: sqlite3.Connection, now: float) -> None:
         """Delete what is older than the retention, now and then."""
@@ -339,80 +342,17 @@ class SQLiteStore:
         stale = "DELETE FROM research WHERE status = 'working' AND created_at <= ? AND coalesce(due, created_at) <= ?"
         db.execute(stale, (old, now - DAY_SECONDS))
         db.execute("DELETE FROM waiting WHERE due <= ?", (now,))
-        db.execute("DELETE FROM ledger WHERE day < ?", (_day(now - LEDGER_DAYS * DAY_SECONDS),))
-
-    def _ready(self) -> sqlite3.Connection:
-        """The connection, to the file that has the name now."""
-        if self._connection is not None and self._path is not None and _identity(self._path) != self._opened_file:
-            self._close()
-        if self._connection is None:
-            self._connection = self._opened()
-            self._opened_file = _identity(self._path) if self._path is not None else None
-        return self._connection
-
-    def _opened(self) -> sqlite3.Connection:
-        if self._path is not None:
-            make_private(self._path)
-        db = sqlite3.connect(
-            self._path or ":memory:", timeout=SLICE_SECONDS, isolation_level=None, check_same_thread=False
-        )
-        try:
-            db.row_factory = sqlite3.Row
-            db.execute("PRAGMA synchronous = FULL")
-            if self._path is not None:
-                db.execute("PRAGMA journal_mode = WAL")
-            with _transaction(db):
-                _prepare(db)
-        except BaseException:
-            db.close()
-            raise
-        return db
-
-    def _close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-        self._connection = None
-
-    def _told(self, error: BaseException | None) -> str:
-        return f"Research is kept in {self._path or 'memory'}, and that failed: {_reason(error)}"
+        for table in ("ledger", "total"):
+            db.execute(f"DELETE FROM {table} WHERE day < ?", (_day(now - LEDGER_DAYS * DAY_SECONDS),))
 
 
 _SEEN_BY = "caller = ? AND ? IN (payer, '') AND ? IN (origin, '')"
 
 
-@contextmanager
-def _transaction(db: sqlite3.Connection) -> Iterator[None]:
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        db.execute("COMMIT")
-    except BaseException:
-        # SQLite has rolled back by itself after some errors, and cannot any more after others.
-        with contextlib.suppress(sqlite3.Error):
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-        raise
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
-
-
-def _prepare(db: sqlite3.Connection) -> None:
-    version = db.execute("PRAGMA user_version").fetchone()[0]
-    if version > VERSION:
-        raise sqlite3.DatabaseError("it was written by a newer parallel-mcp; update this one")
-    if version == VERSION:
-        return
-    if db.execute("SELECT 1 FROM sqlite_master").fetchone():
-        raise sqlite3.DatabaseError("it is a database of another program; set PARALLEL_MCP_STORE to another file")
-    for statement in _TABLES:
-        db.execute(statement)
-    db.execute(f"PRAGMA user_version = {VERSION}")
+_WITHOUT_ANSWER = (
+    "id, caller, payer, origin, question, status, created_at, attempts, holder, due, finished_at, NULL AS answer,"
+    " error, may_be_billed, cost_usd"
+)
 
 
 def _like(db: sqlite3.Connection, new: NewRun, now: float) -> ResearchRun | None:
@@ -426,15 +366,40 @@ def _like(db: sqlite3.Connection, new: NewRun, now: float) -> ResearchRun | None
     return None if found is None else _read(found, now)
 
 
-def _insert(db: sqlite3.Connection, new: NewRun, now: float) -> None:
-    scope = new.scope
+def _check_working(db: sqlite3.Connection, caller: str, more_bytes: int) -> None:
+    """Raise TooManyWorking where a caller has too many runs in flight, or too large ones."""
+    runs, size = db.execute(
+        "SELECT count(*), coalesce(sum(bytes), 0) FROM research WHERE caller = ? AND status = 'working'", (caller,)
+    ).fetchone()
+    if runs >= MAX_WORKING_RUNS or size + more_bytes > MAX_WORKING_BYTES:
+        raise errors.TooManyWorking(runs)
+
+
+def _insert(db: sqlite3.Connection, new: NewRun, question: str, now: float) -> ResearchRun:
+    scope, due = new.scope, now + LEASE_SECONDS
     db.execute(
-        "INSERT INTO research (id, caller, payer, origin, key, question, cost_usd, holder, created_at, due, status,"
-        " attempts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'working', 1)",
+        "INSERT INTO research (id, caller, payer, origin, key, question, bytes, cost_usd, holder, created_at, due,"
+        " status, attempts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'working', 1)",
         (
-            *(new.research_id, scope.caller, scope.payer, scope.origin, new.key, text.written(new.question)),
-            *(new.price_usd, new.holder, now, now + LEASE_SECONDS),
+            *(new.research_id, scope.caller, scope.payer, scope.origin, new.key, question, len(question.encode())),
+            *(new.price_usd, new.holder, now, due),
         ),
+    )
+    return ResearchRun(
+        research_id=new.research_id,
+        scope=scope,
+        question=new.question,
+        status="working",
+        created_at=now,
+        attempts=1,
+        holder=new.holder,
+        due=due,
+        finished_at=None,
+        answer=None,
+        error=None,
+        may_be_billed=False,
+        cost_usd=new.price_usd,
+        read_at=now,
     )
 
 
@@ -445,20 +410,43 @@ def _note(db: sqlite3.Connection, research_id: str, waiter: str, now: float) -> 
         db.execute("INSERT OR REPLACE INTO waiting VALUES (?, ?, ?)", (research_id, waiter, now + LEASE_SECONDS))
 
 
-def _complete(db: sqlite3.Connection, row: ResearchRun, answer: Answer, reusable: bool, now: float) -> None:
+def _complete(db: sqlite3.Connection, row: ResearchRun, answer: Answer, reusable: bool, now: float) -> ResearchRun:
+    done = replace(
+        row,
+        status="completed",
+        answer=answer,
+        error=None,
+        may_be_billed=row.attempts > 1,
+        finished_at=now,
+        holder=None,
+        due=None,
+    )
     db.execute(
         "UPDATE research SET status = 'completed', answer = ?, error = NULL, may_be_billed = ?, finished_at = ?,"
         " holder = NULL, due = NULL, key = CASE WHEN ? THEN key END WHERE id = ?",
-        (text.written(answer), row.attempts > 1, now, reusable, row.research_id),
+        (serialization.dump(answer), done.may_be_billed, now, reusable, row.research_id),
     )
+    db.execute("DELETE FROM waiting WHERE id = ?", (row.research_id,))
+    return done
 
 
-def _fail(db: sqlite3.Connection, row: ResearchRun, outcome: Outcome, now: float) -> None:
+def _fail(db: sqlite3.Connection, row: ResearchRun, outcome: Outcome, now: float) -> ResearchRun:
+    done = replace(
+        row,
+        status="failed",
+        error=outcome.error,
+        may_be_billed=outcome.may_be_billed or row.attempts > 1,
+        finished_at=now,
+        holder=None,
+        due=None,
+    )
     db.execute(
         "UPDATE research SET status = 'failed', key = NULL, error = ?, may_be_billed = ?, finished_at = ?,"
         " holder = NULL, due = NULL WHERE id = ?",
-        (outcome.error, outcome.may_be_billed or row.attempts > 1, now, row.research_id),
+        (done.error, done.may_be_billed, now, row.research_id),
     )
+    db.execute("DELETE FROM waiting WHERE id = ?", (row.research_id,))
+    return done
 
 
 def _take_back(db: sqlite3.Connection, row: ResearchRun, back: float) -> None:
@@ -485,8 +473,8 @@ def _reserve(
     if not price:
         return 0
     if budget is not None:
-        total = "SELECT coalesce(sum(usd), 0) FROM ledger WHERE payer = ? AND day = ?"
-        spent = db.execute(total, (scope.payer, _day(now))).fetchone()[0]
+        found = db.execute("SELECT usd FROM total WHERE payer = ? AND day = ?", (scope.payer, _day(now))).fetchone()
+        spent = found["usd"] if found is not None else 0.0
         # Half a thousandth of a cent: sums of floats must not refuse the last call that fits.
         if spent + price > budget + 5e-6:
             raise errors.BudgetReached(budget, spent, price)
@@ -533,14 +521,14 @@ def _read(found: sqlite3.Row, now: float) -> ResearchRun:
     return ResearchRun(
         research_id=found["id"],
         scope=Scope(found["caller"], found["payer"], found["origin"]),
-        question=text.question(found["question"]),
+        question=serialization.load_question(found["question"]),
         status=found["status"],
         created_at=found["created_at"],
         attempts=found["attempts"],
         holder=found["holder"],
         due=found["due"],
         finished_at=found["finished_at"],
-        answer=text.answer(found["answer"]) if found["answer"] else None,
+        answer=serialization.load_answer(found["answer"]) if found["answer"] else None,
         error=found["error"],
         may_be_billed=bool(found["may_be_billed"]),
         cost_usd=max(found["cost_usd"], 0.0),
@@ -550,33 +538,3 @@ def _read(found: sqlite3.Row, now: float) -> ResearchRun:
 
 def _day(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d")
-
-
-_REASONS = {
-    sqlite3.SQLITE_BUSY: "another program holds the file; close it, or try again.",
-    sqlite3.SQLITE_LOCKED: "another program holds the file; close it, or try again.",
-    sqlite3.SQLITE_FULL: "the disk is full. Free some space, or set PARALLEL_MCP_STORE to a file elsewhere.",
-    sqlite3.SQLITE_READONLY: "the file is not writable. Correct its permissions, or set PARALLEL_MCP_STORE.",
-    sqlite3.SQLITE_CANTOPEN: "the file cannot be opened. Correct its permissions, or set PARALLEL_MCP_STORE.",
-    sqlite3.SQLITE_NOTADB: "the file is damaged or is no SQLite file. Keep a copy, then move it away.",
-    sqlite3.SQLITE_CORRUPT: "the file is damaged. Keep a copy, then move it away.",
-    sqlite3.SQLITE_IOERR: "the disk failed to read or write it.",
-}
-
-
-def _code(error: BaseException | None) -> int:
-    """SQLite's primary code; 0 where there is none."""
-    return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
-
-
-def _reason(error: BaseException | None) -> str:
-    if isinstance(error, OSError):
-        return f"{error.strerror or 'the file cannot be opened'}. Correct that, or set PARALLEL_MCP_STORE."
-    if isinstance(error, ValueError):
-        return "a row cannot be read by this version. Keep a copy of the file, then move it away."
-    return _REASONS.get(_code(error), f"{error}.")
-
-
-def _passing(error: Exception) -> bool:
-    """Whether the same connection will do again: it was only busy, or the disk was only full."""
-    return _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL)

@@ -5,7 +5,6 @@ import gc
 import json
 import logging
 import threading
-import time
 import traceback
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -16,15 +15,12 @@ from typing import Any
 
 import anyio
 import pytest
-from limits.aio.storage import MovingWindowSupport, Storage
-from limits.errors import StorageError
 from starlette.responses import JSONResponse, Response
 
 from parallel_mcp import errors
 from parallel_mcp.chat import CUT_SHORT
 from parallel_mcp.client import ChatClient, Pacing, open_http
 from parallel_mcp.client.failures import retry_wait
-from parallel_mcp.client.pacing import LocalWindow
 from parallel_mcp.errors import ParallelError
 from parallel_mcp.models import PRICES, Answer, Question
 from tests.support.upstream import Peer, RawUpstream, Received, Upstream, chunk, connections, events, raw_upstream
@@ -46,7 +42,7 @@ class Asking:
 
     async def __call__(self, question: Question = BASE, key: str = KEY, **more: Any) -> Answer:
         more.setdefault("on_progress", self.on_progress.append)
-        return await self.client.ask(question, key, payer="p", sent=self._sent, **more)
+        return await self.client.ask(question, key, payer="p", caller="c", on_sent=self._sent, **more)
 
     def _sent(self) -> None:
         self.sent += 1
@@ -280,21 +276,6 @@ async def _cancelled_at_first_word(answer: Callable[[Peer], Any]) -> tuple[list[
     return got, upstream
 
 
-@pytest.mark.parametrize("pieces", ["one piece", "many pieces"])
-async def test_an_answer_that_has_arrived_survives_a_cancellation(pieces: str) -> None:
-    whole = "".join(
-        f"data: {item}\n\n" for item in (chunk("It is "), chunk("so."), chunk(interaction_id="i"), "[DONE]")
-    )
-
-    async def answer(peer: Peer) -> None:
-        await peer.head(200, "text/event-stream")
-        for piece in [whole] if pieces == "one piece" else whole.splitlines(keepends=True):
-            await peer.send(piece)
-
-    [got], _ = await _cancelled_at_first_word(answer)
-    assert (got.content, got.interaction_id, got.warnings) == ("It is so.", "i", ())
-
-
 async def test_a_cancelled_request_is_closed_soon_and_gives_nothing() -> None:
     async def answer(peer: Peer) -> None:
         await peer.head(200, "text/event-stream")
@@ -334,7 +315,7 @@ async def test_nothing_is_left_running_after_calls_of_all_kinds(upstream: Upstre
         await ask()
         upstream.reply = refusing(503, 401)
         await ask.failing()
-        assert all(connection.is_idle() for connection in connections(ask.client.http))
+        assert connections(ask.client.http)[0] == 0
         started = [task for task in asyncio.all_tasks() - before if "uvicorn" not in repr(task)]
     assert [task for task in started if not task.done()] == []
     assert threading.active_count() == threads
@@ -419,81 +400,6 @@ async def test_a_key_that_no_header_can_carry_is_not_sent_and_not_shown(upstream
     assert isinstance(error, errors.KeyRefused)
     assert upstream.received == []
     assert not any(key and key in text for text in _everything(error))
-
-
-# Pacing
-
-
-class Clock:
-    """A wall clock that a test moves."""
-
-    def __init__(self) -> None:
-        self.now = 1_000_000.0
-
-    def time(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(time, "time", clock.time)
-    return clock
-
-
-async def test_the_window_rolls_and_is_kept_per_payer(clock: Clock) -> None:
-    window = LocalWindow()
-    assert [await window.acquire_entry("a", 2, 60) for _ in range(3)] == [True, True, False]
-    assert await window.acquire_entry("b", 2, 60)
-    assert await window.get_moving_window("a", 2, 60) == (clock.now, 2)
-    clock.now += 59.9
-    assert not await window.acquire_entry("a", 2, 60)
-    clock.now += 0.1
-    assert await window.acquire_entry("a", 2, 60)
-    clock.now -= 10_000
-    assert await window.acquire_entry("a", 2, 60), "a clock that is set back holds nobody up"
-
-
-async def test_pacing_is_told_and_then_refused_by_name(upstream: Upstream) -> None:
-    async with asking(upstream.url, pacing=Pacing(2)) as ask:
-        await ask()
-        await ask()
-        with pytest.raises(errors.PacingFull, match="PARALLEL_MCP_REQUESTS_PER_MINUTE") as caught:
-            await ask(max_wait=10)
-        assert not caught.value.may_be_billed
-        with anyio.CancelScope() as scope:
-
-            def cancel(words: str) -> None:
-                ask.on_progress.append(words)
-                scope.cancel()
-
-            await ask(on_progress=cancel)
-    assert len(upstream.received) == 2
-    assert "2 requests a minute are used up" in ask.on_progress[-1]
-
-
-async def test_a_place_that_is_free_again_is_taken(upstream: Upstream, clock: Clock) -> None:
-    async with asking(upstream.url, pacing=Pacing(1)) as ask:
-        await ask()
-        clock.now += 59.95
-        with anyio.fail_after(10):
-            await ask(on_progress=lambda words: setattr(clock, "now", clock.now + 1))
-    assert len(upstream.received) == 2
-
-
-class _Broken(LocalWindow, Storage, MovingWindowSupport):
-    STORAGE_SCHEME = ["async+broken"]  # noqa: RUF012
-
-    async def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
-        raise StorageError(ConnectionError("gone"))
-
-
-async def test_while_shared_pacing_fails_this_process_counts_for_itself(upstream: Upstream) -> None:
-    async with asking(upstream.url, pacing=Pacing(1, _Broken)) as ask:
-        await ask()
-        with pytest.raises(errors.PacingFull):
-            await ask(max_wait=0)
-    assert len(upstream.received) == 1
 
 
 # Many at once

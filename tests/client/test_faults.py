@@ -42,12 +42,17 @@ async def _outcome(fault: Fault, url: str, stream: bool, sent: list[str]) -> Ans
         question = Question(text=f"Why? [{fault.name}]", model="base")
         try:
             return await client.ask(
-                question, KEY, payer="p", on_progress=lambda _: None, sent=lambda: sent.append("request")
+                question,
+                KEY,
+                payer="p",
+                caller="c",
+                on_progress=lambda _: None,
+                on_sent=lambda: sent.append("request"),
             )
         except UpstreamError as error:
             return error
         finally:
-            assert not [connection for connection in connections(http) if not connection.is_idle()]
+            assert connections(http)[0] == 0
 
 
 def check(outcome: Outcome, got: Answer | UpstreamError) -> None:

@@ -16,7 +16,6 @@ from starlette.responses import JSONResponse, Response
 
 from parallel_mcp import errors
 from parallel_mcp.client import ChatClient, Pacing, open_http
-from parallel_mcp.client.pacing import LocalWindow
 from parallel_mcp.models import FREE, TIMEOUTS, Question
 from parallel_mcp.research import Principal, ResearchService, Scope, ServiceConfig, payer_of
 from parallel_mcp.settings import Settings
@@ -190,32 +189,6 @@ async def test_a_key_that_nobody_answers_for_is_an_error_of_the_tree() -> None:
             await client.verify_key("key-0123456789")
     assert not refused.value.may_be_billed
     assert "key-0123456789" not in repr(refused.value) + str(refused.value)
-
-
-async def test_windows_of_payers_who_come_no_more_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 1_000_000.0
-    monkeypatch.setattr("parallel_mcp.client.pacing.time.time", lambda: now)
-    window = LocalWindow()
-    for number in range(1000):
-        assert await window.acquire_entry(f"payer-{number}", 1, 60)
-    assert not await window.acquire_entry("payer-999", 1, 60)
-    now += 61
-    assert await window.acquire_entry("payer-1000", 1, 60)
-    assert await window.reset() == 1
-
-
-async def test_a_window_is_kept_as_long_as_it_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 1_000_000.0
-    monkeypatch.setattr("parallel_mcp.client.pacing.time.time", lambda: now)
-    window = LocalWindow()
-    assert await window.acquire_entry("one", 1, 60)
-    now += 59
-    assert await window.acquire_entry("two", 1, 60)
-    now += 2
-    assert await window.acquire_entry("one", 1, 60)
-    assert not await window.acquire_entry("two", 1, 60)
-    now -= 3600  # The clock is set back: nothing of the future counts.
-    assert await window.acquire_entry("two", 1, 60)
 
 
 async def test_two_calls_with_a_new_key_at_once_are_both_answered(served: Serve, upstream: Upstream) -> None:

@@ -212,7 +212,7 @@ async def test_a_question_goes_out_with_the_key_of_its_own_payer(service: Resear
 async def test_keys_are_never_stored_or_shown(service: ResearchService, store: SQLiteStore) -> None:
     principal = principal_of(key="very-secret")
     row, _ = await asked(service, principal)
-    stored = "\n".join(store._connection.iterdump())  # type: ignore[union-attr]
+    stored = "\n".join(store._file._connection.iterdump())  # type: ignore[union-attr]
     assert row.research_id in stored
     assert "very-secret" not in stored
     assert "very-secret" not in repr((principal, row))

@@ -29,12 +29,12 @@ SPEED = Question(text="Why?", model="speed")
 
 async def waiting(store: SQLiteStore, count: int) -> None:
     """Until so many calls are noted as waiting."""
-    await eventually(lambda: store._connection is not None and _noted(store) == count)
+    await eventually(lambda: store._file._connection is not None and _noted(store) == count)
 
 
 def _noted(store: SQLiteStore) -> int:
-    assert store._connection is not None
-    return int(store._connection.execute("SELECT count(*) FROM waiting").fetchone()[0])
+    assert store._file._connection is not None
+    return int(store._file._connection.execute("SELECT count(*) FROM waiting").fetchone()[0])
 
 
 async def test_a_call_that_its_host_cancels_only_lets_go(service: ResearchService, upstream: Upstream) -> None:

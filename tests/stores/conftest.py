@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 
 from parallel_mcp.research import Store
-from parallel_mcp.stores.redis import RedisStore
 from parallel_mcp.stores.sqlite import SQLiteStore
 from tests.support.redis_server import RedisServer, redis_running
-from tests.support.stores import Clock, StoreUnderTest, redis_offset
+from tests.support.stores import Clock, ShiftedRedisStore, StoreUnderTest
 
 
 @pytest.fixture(scope="session")
@@ -37,10 +36,10 @@ async def kept(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
             yield StoreUnderTest(sqlite(path), clock, lambda: sqlite(path), kind)
         else:
             server: RedisServer = request.getfixturevalue("redis_server")
-            prefix, offset = f"test-{secrets.token_hex(4)}", redis_offset(clock)
+            prefix = f"test-{secrets.token_hex(4)}"
 
             def redis() -> Store:
-                store = RedisStore(server.socket_url, retention_days=30, prefix=prefix, clock_offset=offset)
+                store = ShiftedRedisStore(server.socket_url, clock, retention_days=30, prefix=prefix)
                 stack.push_async_callback(store.close)
                 return store
 

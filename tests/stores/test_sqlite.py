@@ -14,7 +14,7 @@ import anyio
 import pytest
 
 from parallel_mcp.errors import StoreFailed
-from parallel_mcp.stores import sqlite
+from parallel_mcp.stores import sqlite_writer
 from parallel_mcp.stores.sqlite import SQLiteStore
 from tests.support.stores import ALICE, added, answered, asked, content_of
 
@@ -37,7 +37,7 @@ async def opened(path: Path | None) -> AsyncIterator[SQLiteStore]:
 
 @pytest.fixture
 def short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.2)
+    monkeypatch.setattr(sqlite_writer, "BUSY_SECONDS", 0.2)
 
 
 # The file and its folder
@@ -78,7 +78,7 @@ async def test_rows_are_there_after_the_process_was_killed(path: Path) -> None:
     killed = await anyio.run_process([sys.executable, "-c", code, str(path)], check=False)
     assert killed.returncode == -9, killed.stderr.decode()
     async with opened(path) as store:
-        rows = await store.list(ALICE)
+        rows = [await store.get(row.research_id, ALICE) for row in await store.list(ALICE)]
     assert [content_of(row) for row in rows] == [f"Answer {number}" for number in reversed(range(20))]
 
 
@@ -235,11 +235,11 @@ async def test_a_full_disk_is_a_clear_error_and_nothing_stored_is_lost(small_dis
 async def test_a_file_that_may_not_grow_is_a_clear_error_and_nothing_stored_is_lost(path: Path) -> None:
     async with opened(path) as store:
         await added(store, asked())
-        assert store._connection is not None
-        store._connection.execute("PRAGMA max_page_count = 40")
+        assert store._file._connection is not None
+        store._file._connection.execute("PRAGMA max_page_count = 40")
         ids = await fill(store)
         assert len(await store.list(ALICE, limit=5000)) == len(ids) + 1
-        store._connection.execute("PRAGMA max_page_count = 4000")
+        store._file._connection.execute("PRAGMA max_page_count = 4000")
         assert content_of(await store.finish(ids[-1], "one", answered())) == "Because."
 
 

@@ -485,14 +485,84 @@ async def test_cancelling_what_is_over_changes_nothing(kept: StoreUnderTest) -> 
     assert replace(same, read_at=0) == replace(failure, read_at=0)
 
 
-async def test_a_cancelled_row_that_was_never_sent_costs_nothing(kept: StoreUnderTest) -> None:
+async def test_a_cancelled_row_that_was_never_sent_costs_nothing_and_goes(kept: StoreUnderTest) -> None:
     row = await added(kept.store, asked())
     await kept.store.cancel(row.research_id, ALICE)
     await kept.store.release(row.research_id, "one", sent=False)
-    stopped = await kept.store.get(row.research_id, ALICE)
-    assert stopped is not None
-    assert (stopped.status, stopped.attempts, stopped.cost_usd, stopped.may_be_billed) == ("cancelled", 0, 0.0, False)
+    assert await kept.store.get(row.research_id, ALICE) is None
+    assert await kept.store.list(ALICE) == []
     assert await lines(kept.store) == (0, 0.0, 0.0)
+
+
+async def test_a_row_that_was_given_back_unsent_goes_with_its_cancel(kept: StoreUnderTest) -> None:
+    row = await added(kept.store, asked())
+    await kept.store.release(row.research_id, "one", sent=False)
+    gone = await kept.store.cancel(row.research_id, ALICE)
+    assert gone is not None
+    assert (gone.status, gone.attempts, gone.cost_usd, gone.may_be_billed) == ("cancelled", 0, 0.0, False)
+    assert await kept.store.list(ALICE) == []
+
+
+async def test_a_row_that_was_sent_once_stays_when_it_is_cancelled(kept: StoreUnderTest) -> None:
+    seen = await lapsed(kept)
+    claimed = await kept.store.claim(seen, "two", 0.01, None)
+    assert claimed is not None
+    await kept.store.cancel(seen.research_id, ALICE)
+    await kept.store.release(seen.research_id, "two", sent=False)
+    stopped = await kept.store.get(seen.research_id, ALICE)
+    assert stopped is not None
+    assert (stopped.status, stopped.attempts, stopped.may_be_billed) == ("cancelled", 1, True)
+
+
+async def test_a_caller_has_so_many_runs_in_flight_and_no_more(kept: StoreUnderTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("sqlite", "redis"):
+        monkeypatch.setattr(f"parallel_mcp.stores.{module}.MAX_WORKING_RUNS", 3)
+    rows = [await added(kept.store, asked(f"Question {number}")) for number in range(3)]
+    with pytest.raises(errors.TooManyWorking, match=r"3 research runs of yours .*cancel=true"):
+        await kept.store.add_or_join(asked("Another"))
+    assert (await lines(kept.store))[0] == 3, "what was refused is not charged"
+    assert (await kept.store.add_or_join(asked("Question 1")))[1] == "joined"
+    await added(kept.store, asked("Another", scope=STRANGERS[0]))
+    for end in (
+        kept.store.finish(rows[0].research_id, "one", answered()),
+        kept.store.cancel(rows[1].research_id, ALICE),
+        kept.store.forget(ALICE, rows[2].research_id),
+    ):
+        await end
+        await added(kept.store, asked(f"One more for {end.__name__}"))
+        with pytest.raises(errors.TooManyWorking):
+            await kept.store.add_or_join(asked("Another"))
+
+
+async def test_questions_in_flight_have_so_many_bytes_and_no_more(kept: StoreUnderTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("sqlite", "redis"):
+        monkeypatch.setattr(f"parallel_mcp.stores.{module}.MAX_WORKING_BYTES", 3000)
+    for number in range(2):
+        await added(kept.store, asked(f"{number}" + "ü" * 600))
+    with pytest.raises(errors.TooManyWorking):
+        await kept.store.add_or_join(asked("2" + "ü" * 600))
+    await added(kept.store, asked("A short one"))
+
+
+async def test_a_waiter_is_noted_with_the_question_itself(kept: StoreUnderTest) -> None:
+    new = replace(asked(), waiter="a call")
+    row = await added(kept.store, new)
+    still = await kept.store.cancel(row.research_id, ALICE)
+    assert still is not None
+    assert still.status == "working"
+    await kept.store.add_or_join(replace(asked(), waiter="another"))
+    await kept.store.leave(row.research_id, "a call")
+    assert (await kept.store.cancel(row.research_id, ALICE)).status == "working"  # type: ignore[union-attr]
+    await kept.store.leave(row.research_id, "another")
+    assert (await kept.store.cancel(row.research_id, ALICE)).status == "cancelled"  # type: ignore[union-attr]
+
+
+async def test_history_reads_no_answers(kept: StoreUnderTest) -> None:
+    row = await added(kept.store, asked())
+    await kept.store.finish(row.research_id, "one", answered())
+    [listed] = await kept.store.list(ALICE)
+    assert (listed.status, listed.answer) == ("completed", None)
+    assert content_of(await kept.store.get(row.research_id, ALICE)) == "Because."
 
 
 async def test_a_cancelled_row_is_not_claimed(kept: StoreUnderTest) -> None:

@@ -12,10 +12,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from parallel_mcp.research import Store
-from parallel_mcp.stores.redis import RedisStore
 from parallel_mcp.stores.sqlite import SQLiteStore, Work
 from tests.support.machine import Stores
-from tests.support.stores import Clock, redis_offset
+from tests.support.stores import Clock, ShiftedRedisStore
 
 EXAMPLES = 2000
 
@@ -46,12 +45,15 @@ def inline(kind: type[SQLiteStore]) -> type[SQLiteStore]:
     """A SQLite store without its thread: the same transactions at a tenth of the time."""
 
     class Inline(kind):  # type: ignore[valid-type, misc]
-        async def _run(self, work: Work[T]) -> T:
-            result: T = self._transact(work)
+        async def _run(self, work: Work[T], *, durable: bool = False) -> T:
+            now = self._clock()
+            with self._file.transaction(durable=durable) as db:
+                self._sweep(db, now)
+                result: T = work(db, now)
             return result
 
         async def close(self) -> None:
-            self._close()
+            self._file.close()
 
     return Inline
 
@@ -91,9 +93,7 @@ def in_redis(url: str, script: str | None = None) -> Open:
     run, numbers = secrets.token_hex(4), itertools.count()
 
     def opened(stack: AsyncExitStack, clock: Clock) -> Callable[[], Store]:
-        store = RedisStore(
-            url, prefix=f"machine-{run}-{next(numbers)}", clock_offset=redis_offset(clock), script=script
-        )
+        store = ShiftedRedisStore(url, clock, prefix=f"machine-{run}-{next(numbers)}", script=script)
         stack.push_async_callback(store.close)
         return lambda: store
 

@@ -3,9 +3,11 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from parallel_mcp.models import Answer, Question
 from parallel_mcp.research import NewRun, Outcome, ResearchRun, Scope, Store, join_key
+from parallel_mcp.stores.redis import RedisStore, lua
 
 NOON = 1_790_424_000.0
 """Far from midnight, so that no test meets a new day by accident."""
@@ -31,6 +33,25 @@ def redis_offset(clock: Clock) -> Callable[[], float]:
     """What makes Redis's clock show the test's; it goes on by itself meanwhile, in milliseconds."""
     began = time.time()
     return lambda: clock() - began
+
+
+NOW = "local now = time[1] * 1000000 + time[2]"
+
+
+class ShiftedRedisStore(RedisStore):
+    """A store in Redis whose script sees the test's clock."""
+
+    def __init__(self, url: str, clock: Clock, *, script: str | None = None, **more: Any) -> None:
+        super().__init__(url, **more)
+        self._text = script or lua()
+        self._offset = redis_offset(clock)
+
+    def source(self) -> str:
+        assert NOW in self._text
+        return self._text.replace(NOW, f"{NOW} + tonumber(given.offset)")
+
+    async def _call(self, method: str, **given: object) -> Any:
+        return await super()._call(method, offset=round(self._offset() * 1e6), **given)
 
 
 @dataclass

@@ -31,7 +31,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from parallel_mcp.client.transport import Lanes
+from parallel_mcp.client.transport import AiohttpTransport
 
 BASIS = [
     {
@@ -314,11 +314,15 @@ async def _request(stream: ByteStream) -> Received:
     return Received(json.loads(body or b"{}"), headers)
 
 
-def connections(http: httpx2.AsyncClient) -> list[Any]:
-    """Every connection that a client of ours has open; for checks that none is leaked."""
-    lanes = http._transport
-    assert isinstance(lanes, Lanes)
-    return [connection for lane in lanes.lanes for connection in lane._pool.connections]
+def connections(http: httpx2.AsyncClient) -> tuple[int, int]:
+    """How many connections of a client of ours are in use, and how many are open; for checks that none is leaked."""
+    transport = http._transport
+    assert isinstance(transport, AiohttpTransport)
+    if transport._session is None:
+        return 0, 0
+    connector: Any = transport._session.connector
+    in_use = len(connector._acquired)
+    return in_use, in_use + sum(map(len, connector._conns.values()))
 
 
 def self_made_certificate(folder: Path) -> Path:

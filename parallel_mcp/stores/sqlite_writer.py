@@ -1,0 +1,183 @@
+"""One thread that owns a SQLite connection: transactions that wait at the same time are committed together.
+
+A commit costs a sync of the disk, and a hand-over to a thread and back costs more CPU than a transaction; so all that
+wait share one of each.
+"""
+
+import asyncio
+import contextlib
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Generic, TypeVar
+
+import anyio
+import anyio.to_thread
+
+from parallel_mcp.errors import StoreFailed
+from parallel_mcp.stores.sqlite_file import FileHeld, SQLiteFile
+
+T = TypeVar("T")
+Work = Callable[[sqlite3.Connection], T]
+"""What one transaction does."""
+
+BUSY_SECONDS = 5.0
+"""How long a transaction waits while another program holds the file."""
+
+
+class _Job(Generic[T]):
+    """A transaction, and what became of it. `done` is set on the loop that waits for it."""
+
+    def __init__(self, work: Work[T], durable: bool) -> None:
+        self.work = work
+        self.durable = durable
+        self.give_up_at = time.monotonic() + BUSY_SECONDS
+        self.begun = self.withdrawn = False
+        self.result: T | None = None
+        self.error: Exception | None = None
+        self.done = anyio.Event()
+        self.loop = asyncio.get_running_loop()
+
+
+class SQLiteWriter:
+    """Runs transactions one after another in a thread of its own, which starts with the first of them."""
+
+    def __init__(self, file: SQLiteFile) -> None:
+        self._file = file
+        self._news = threading.Condition()
+        self._waiting: deque[_Job[Any]] = deque()
+        self._closing = False
+        self._thread: threading.Thread | None = None
+
+    async def run(self, work: Work[T], *, durable: bool) -> T:
+        """What a transaction gives, once it is committed: whole, or not at all.
+
+        One that is `durable` is on the disk by then, and everything before it; another one survives this process, and
+        may be lost with the machine's power. Raises what `work` raises, or StoreFailed. Cancelled before it has begun,
+        it is not done; later, its result is given all the same, because what it did has to be known.
+        """
+        job = _Job(work, durable)
+        self._put(job)
+        try:
+            await job.done.wait()
+        except anyio.get_cancelled_exc_class():
+            with self._news:
+                job.withdrawn = not job.begun
+            if job.withdrawn:
+                raise
+            with anyio.CancelScope(shield=True):
+                await job.done.wait()
+        if job.error is not None:
+            raise job.error
+        return job.result  # type: ignore[return-value]  # there is one where there is no error
+
+    async def close(self) -> None:
+        """End the thread after what waits, and close the file."""
+        with self._news:
+            thread, self._thread = self._thread, None
+            self._closing = True
+            self._news.notify()
+        if thread is not None:
+            await anyio.to_thread.run_sync(thread.join)
+        self._file.close()
+
+    def _put(self, job: _Job[Any]) -> None:
+        with self._news:
+            self._waiting.append(job)
+            if self._thread is None:
+                self._closing = False
+                self._thread = threading.Thread(target=self._work, name="sqlite", daemon=True)
+                self._thread.start()
+            self._news.notify()
+
+    def _work(self) -> None:
+        while jobs := self._next():
+            _deliver(self._commit(jobs))
+
+    def _next(self) -> list[_Job[Any]]:
+        """All that waits, once something does; nothing once that is the end."""
+        with self._news:
+            while not self._waiting and not self._closing:
+                self._news.wait()
+            jobs = list(self._waiting)
+            self._waiting.clear()
+            return jobs
+
+    def _commit(self, jobs: list[_Job[Any]]) -> list[_Job[Any]]:
+        """Do all of them in one transaction; those that are done, or have failed."""
+        try:
+            self._transact(jobs)
+        except FileHeld as error:
+            return self._put_back(jobs, error)
+        except StoreFailed as error:
+            if len(jobs) > 1:
+                # One of them may be what does not fit: each alone.
+                return [done for job in jobs for done in self._commit([job])]
+            jobs[0].error = error
+        return jobs
+
+    def _put_back(self, jobs: list[_Job[Any]], error: FileHeld) -> list[_Job[Any]]:
+        """Nothing was done, because another program holds the file: wait on, but for those that have waited enough."""
+        now = time.monotonic()
+        with self._news:
+            again = [job for job in jobs if now < job.give_up_at and not job.withdrawn]
+            for job in again:
+                job.begun = False
+            self._waiting.extendleft(reversed(again))
+        failed = [job for job in jobs if job not in again]
+        for job in failed:
+            job.error = error
+        return failed
+
+    def _transact(self, jobs: list[_Job[Any]]) -> None:
+        with self._file.transaction(durable=any(job.durable for job in jobs)) as db:
+            for job in jobs:
+                with self._news:
+                    job.begun = not job.withdrawn
+                if job.begun:
+                    self._perform(db, job)
+
+    def _perform(self, db: sqlite3.Connection, job: _Job[Any]) -> None:
+        """Do one of a transaction. An error of SQLite's is raised, and ends all of it; any other is this job's."""
+        job.error = None
+        try:
+            with _savepoint(db):
+                job.result = job.work(db)
+        except (sqlite3.Error, OSError):
+            raise
+        except ValueError as error:
+            job.error = self._file.failed(error)
+            job.error.__cause__ = error
+        except Exception as error:
+            job.error = error
+
+
+@contextmanager
+def _savepoint(db: sqlite3.Connection) -> Iterator[None]:
+    db.execute("SAVEPOINT job")
+    try:
+        yield
+    except BaseException:
+        # SQLite has rolled everything back by itself after some errors.
+        with contextlib.suppress(sqlite3.Error):
+            if db.in_transaction:
+                db.execute("ROLLBACK TO job")
+                db.execute("RELEASE job")
+        raise
+    db.execute("RELEASE job")
+
+
+def _deliver(jobs: list[_Job[Any]]) -> None:
+    """Wake whoever waits for these, each loop once."""
+    for loop in {job.loop for job in jobs}:
+        # A loop that is closed has nobody left who waits.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(_wake, [job for job in jobs if job.loop is loop])
+
+
+def _wake(jobs: list[_Job[Any]]) -> None:
+    for job in jobs:
+        job.done.set()
