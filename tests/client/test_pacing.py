@@ -74,7 +74,12 @@ async def test_a_full_window_is_told_and_then_refused_by_name(clock: Clock) -> N
     assert not caught.value.may_be_billed
     assert words == []
     with anyio.CancelScope() as scope:
-        await pacing.turn("p", "c", lambda said: (words.append(said), scope.cancel())[0], None)
+
+        def cancel(said: str) -> None:
+            words.append(said)
+            scope.cancel()
+
+        await pacing.turn("p", "c", cancel, None)
     assert words == ["Waiting 60 s for a free place: 2 requests a minute are used up"]
 
 
@@ -123,7 +128,12 @@ async def test_who_gives_up_leaves_the_turn_to_the_next(short_minute: None) -> N
 
     async def give_up() -> None:
         with anyio.CancelScope() as scope:
-            await pacing.turn("p", "a", lambda _: (waits.set(), scope.cancel())[0], None)
+
+            def cancel(_: str) -> None:
+                waits.set()
+                scope.cancel()
+
+            await pacing.turn("p", "a", cancel, None)
 
     with anyio.fail_after(10):
         async with anyio.create_task_group() as group:

@@ -14,10 +14,9 @@ from starlette.responses import Response
 
 from parallel_mcp import errors
 from parallel_mcp.models import Answer, Question
-from parallel_mcp.research import ResearchService, ServiceConfig
+from parallel_mcp.research import ResearchService
 from parallel_mcp.stores.sqlite import SQLiteStore
 from tests.support.services import (
-    CONFIG,
     LOCAL,
     LONG,
     QUESTION,
@@ -178,25 +177,18 @@ async def test_a_failed_research_is_seen_in_history_with_its_error(
     assert [(listed.status, listed.error) for listed in await store.list(LOCAL.scope)] == [("failed", row.error)]
 
 
-class Stumbles:
-    """A client with a mistake in it."""
-
-    async def ask(self, question: Question, key: str, **_: Any) -> Answer:
-        raise ValueError(f"cannot read {question.text} with {key}")
-
-    async def verify_key(self, key: str) -> None:
-        """Every key is taken."""
-
-
 async def test_a_mistake_of_ours_fails_one_research_and_neither_the_desk_nor_the_log_gives_anything_away(
-    store: SQLiteStore, caplog: pytest.LogCaptureFixture
+    service: ResearchService, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with ResearchService(Stumbles(), store, ServiceConfig(CONFIG.prices)).open() as service:
-        row, _ = await asked(service)
-        assert row.status == "failed"
-        with pytest.raises(errors.AnswerUnreadable):
-            await service.answer(LOCAL, SPEED, ignore)
-        assert (await asked(service, fresh=True))[0].status == "failed"
+    def stumble(question: Question, *_: Any, **__: Any) -> Answer:
+        raise ValueError(f"cannot read {question.text}")
+
+    monkeypatch.setattr("parallel_mcp.chat.answer", stumble)
+    row, _ = await asked(service)
+    assert row.status == "failed"
+    with pytest.raises(errors.AnswerUnreadable):
+        await service.answer(LOCAL, SPEED, ignore)
+    assert (await asked(service, fresh=True))[0].status == "failed"
     assert "ValueError" in caplog.text
     assert "Why?" not in caplog.text
 

@@ -1,13 +1,18 @@
 """Research, "Letting go": what a host gives up on goes on, and what is to be stopped stops."""
 
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
 import anyio
 import anyio.lowlevel
 import pytest
 
+from parallel_mcp.client import ChatClient, Pacing, open_http
 from parallel_mcp.models import PRICES, Question
 from parallel_mcp.research import ResearchService
 from parallel_mcp.stores.sqlite import SQLiteStore
 from tests.support.services import (
+    CONFIG,
     LOCAL,
     LONG,
     QUESTION,
@@ -20,7 +25,7 @@ from tests.support.services import (
     requests_paid,
     resumed,
 )
-from tests.support.upstream import Upstream
+from tests.support.upstream import Peer, RawUpstream, Upstream, chunk, raw_upstream
 
 pytestmark = pytest.mark.anyio
 
@@ -233,4 +238,67 @@ async def test_an_aborted_web_answer_counts_as_possibly_billed(
         group.start_soon(service.answer, LOCAL, SPEED, ignore)
         await upstream.requests(1)
         group.cancel_scope.cancel()
+    assert [(day.requests, day.maybe_usd) for day in await store.spent(LOCAL.scope)] == [(1, PRICES["speed"])]
+
+
+WHOLE = "".join(f"data: {item}\n\n" for item in (chunk("It is "), chunk("so."), chunk(interaction_id="i"), "[DONE]"))
+
+
+@asynccontextmanager
+async def answering(
+    store: SQLiteStore, answer: Callable[[Peer], Awaitable[None]]
+) -> AsyncIterator[tuple[ResearchService, RawUpstream]]:
+    """A service whose upstream answers byte by byte."""
+    async with raw_upstream(answer) as upstream, open_http(upstream.url) as http:
+        client = ChatClient(http, Pacing(300), timeouts=dict.fromkeys(PRICES, 60.0), prices=PRICES)
+        async with ResearchService(client, store, CONFIG).open() as service:
+            yield service, upstream
+
+
+@pytest.mark.parametrize("pieces", [[WHOLE], WHOLE.splitlines(keepends=True)], ids=["one piece", "many pieces"])
+async def test_an_answer_that_has_arrived_survives_a_cancel(pieces: list[str], store: SQLiteStore) -> None:
+    async def answer(peer: Peer) -> None:
+        await peer.head(200, "text/event-stream")
+        for piece in pieces:
+            await peer.send(piece)
+
+    async with answering(store, answer) as (service, _):
+        row, _ = await service.ask(LOCAL, QUESTION)
+        words = anyio.Event()
+        async with anyio.create_task_group() as group:
+            group.start_soon(service.wait, LOCAL, row.research_id, LONG, lambda _: words.set())
+            await words.wait()
+            group.cancel_scope.cancel()
+        stopped = await service.cancel(LOCAL, row.research_id)
+    assert stopped.status == "completed"
+    assert stopped.answer is not None
+    assert (stopped.answer.content, stopped.answer.warnings) == ("It is so.", ())
+
+
+async def test_an_answer_that_has_arrived_is_stored_when_the_process_is_told_to_go(store: SQLiteStore) -> None:
+    async def answer(peer: Peer) -> None:
+        await peer.head(200, "text/event-stream")
+        await peer.send(WHOLE)
+
+    with anyio.CancelScope() as process:
+        async with answering(store, answer) as (service, _):
+            row, _ = await service.ask(LOCAL, QUESTION)
+            await service.wait(LOCAL, row.research_id, LONG, lambda _: process.cancel())
+    assert process.cancelled_caught
+    stored = await store.get(row.research_id, LOCAL.scope)
+    assert stored is not None
+    assert stored.status == "completed"
+
+
+async def test_a_request_that_was_sent_is_closed_soon_after_its_cancel(store: SQLiteStore) -> None:
+    async def answer(peer: Peer) -> None:
+        await peer.head(200, "text/event-stream")
+        await peer.send(f"data: {chunk('It is')}\n\n")
+        await peer.gone()
+
+    async with answering(store, answer) as (service, upstream):
+        with anyio.fail_after(10), anyio.CancelScope() as scope:
+            await service.answer(LOCAL, SPEED, lambda _: scope.cancel())
+        await upstream.until(lambda upstream: upstream.open == 0)
+    assert len(upstream.received) == 1
     assert [(day.requests, day.maybe_usd) for day in await store.spent(LOCAL.scope)] == [(1, PRICES["speed"])]

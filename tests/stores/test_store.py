@@ -1,5 +1,6 @@
 """What every store promises. Each test runs over SQLite in memory, SQLite in a file and a real Redis."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import anyio
@@ -514,7 +515,9 @@ async def test_a_row_that_was_sent_once_stays_when_it_is_cancelled(kept: StoreUn
     assert (stopped.status, stopped.attempts, stopped.may_be_billed) == ("cancelled", 1, True)
 
 
-async def test_a_caller_has_so_many_runs_in_flight_and_no_more(kept: StoreUnderTest, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_caller_has_so_many_runs_in_flight_and_no_more(
+    kept: StoreUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for module in ("sqlite", "redis"):
         monkeypatch.setattr(f"parallel_mcp.stores.{module}.MAX_WORKING_RUNS", 3)
     rows = [await added(kept.store, asked(f"Question {number}")) for number in range(3)]
@@ -523,18 +526,21 @@ async def test_a_caller_has_so_many_runs_in_flight_and_no_more(kept: StoreUnderT
     assert (await lines(kept.store))[0] == 3, "what was refused is not charged"
     assert (await kept.store.add_or_join(asked("Question 1")))[1] == "joined"
     await added(kept.store, asked("Another", scope=STRANGERS[0]))
-    for end in (
-        kept.store.finish(rows[0].research_id, "one", answered()),
-        kept.store.cancel(rows[1].research_id, ALICE),
-        kept.store.forget(ALICE, rows[2].research_id),
-    ):
-        await end
-        await added(kept.store, asked(f"One more for {end.__name__}"))
+    ends: list[Callable[[], Awaitable[object]]] = [
+        lambda: kept.store.finish(rows[0].research_id, "one", answered()),
+        lambda: kept.store.cancel(rows[1].research_id, ALICE),
+        lambda: kept.store.forget(ALICE, rows[2].research_id),
+    ]
+    for number, end in enumerate(ends):
+        await end()
+        await added(kept.store, asked(f"One more {number}"))
         with pytest.raises(errors.TooManyWorking):
             await kept.store.add_or_join(asked("Another"))
 
 
-async def test_questions_in_flight_have_so_many_bytes_and_no_more(kept: StoreUnderTest, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_questions_in_flight_have_so_many_bytes_and_no_more(
+    kept: StoreUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for module in ("sqlite", "redis"):
         monkeypatch.setattr(f"parallel_mcp.stores.{module}.MAX_WORKING_BYTES", 3000)
     for number in range(2):
