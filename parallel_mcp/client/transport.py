@@ -144,6 +144,8 @@ def _mapped() -> Iterator[None]:
         raise httpx2.UnsupportedProtocol("aiohttp cannot ask this URL") from error
     except aiohttp.ConnectionTimeoutError as error:
         raise httpx2.ConnectTimeout("no connection in time") from error
+    except aiohttp.ClientConnectorCertificateError as error:
+        raise httpx2.ConnectError("its certificate was not accepted") from error.certificate_error
     except aiohttp.ClientConnectorError as error:
         raise httpx2.ConnectError("no connection") from error
     except (aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError, aiohttp.ClientResponseError) as error:

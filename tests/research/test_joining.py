@@ -8,7 +8,7 @@ import pytest
 from starlette.responses import Response
 
 from parallel_mcp import errors
-from parallel_mcp.models import Answer, Question
+from parallel_mcp.models import Answer, Model, Question
 from parallel_mcp.research import ResearchRun, ResearchService, join_key
 from parallel_mcp.stores.sqlite import SQLiteStore
 from tests.support.services import (
@@ -35,7 +35,7 @@ STRANGERS = {
 }
 OTHER_QUESTIONS = {
     "question": QUESTION.model_copy(update={"text": "Why not?"}),
-    "model": QUESTION.model_copy(update={"model": "core"}),
+    "model": QUESTION.model_copy(update={"model": Model.CORE}),
     "instructions": QUESTION.model_copy(update={"instructions": "Be brief."}),
     "schema": QUESTION.model_copy(update={"output_schema": {"type": "object"}}),
     "follow-up": QUESTION.model_copy(update={"follow_up_to": "i-1"}),

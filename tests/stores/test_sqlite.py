@@ -335,7 +335,9 @@ def let_in(folder: Path) -> None:
 async def test_a_folder_that_is_not_writable_is_a_clear_error(tmp_path: Path) -> None:
     # Without the rights of root, which may write anywhere.
     code = (
+        # With the loop imported now: whoever comes next may not be allowed to read it.
         "import anyio, os, pathlib, sys\n"
+        "import anyio._backends._asyncio\n"
         "from parallel_mcp.errors import StoreFailed\n"
         "from parallel_mcp.stores.sqlite import SQLiteStore\n"
         "from tests.support.stores import asked\n"
