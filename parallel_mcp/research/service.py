@@ -110,7 +110,7 @@ class ResearchService:
         """
         self._finishing = True
         for answer in self._answers_in_flight.values():
-            answer.scope.cancel()
+            answer.stop()
         while any(run.age < limits[run.row.question.model] for run in self._research_in_flight.values()):
             await anyio.sleep(FINISH_POLL_SECONDS)
 
