@@ -2,27 +2,19 @@
 
 - A lone surrogate, which many clients produce when they truncate text inside an emoji: rejected.
 - A byte order mark before the message: rejected.
-- A request whose id is null, a fraction or a boolean: treated as a notification, so it gets no answer.
+- A request with an id that cannot be answered: see ids.py.
 """
 
 import re
-from typing import Any
 
 from mcp_types import INVALID_REQUEST
 from pydantic_core import from_json
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from parallel_mcp.compat.ids import BAD_ID, has_bad_id
+
 BOM = b"\xef\xbb\xbf"
-
-BAD_ID = "The id of a request must be a string or a whole number"
-
-
-def has_bad_id(message: Any) -> bool:
-    """Whether this is a request whose id makes it impossible to answer."""
-    if not isinstance(message, dict) or "method" not in message or "id" not in message:
-        return False
-    return isinstance(message["id"], bool) or not isinstance(message["id"], str | int)
 
 
 def repaired(body: bytes) -> bytes:

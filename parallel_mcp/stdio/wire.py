@@ -9,7 +9,7 @@ import json
 import math
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
@@ -23,10 +23,12 @@ from mcp_types import (
     ErrorData,
     JSONRPCError,
     JSONRPCMessage,
+    JSONRPCNotification,
     jsonrpc_message_adapter,
 )
 from pydantic import ValidationError
 
+from parallel_mcp.compat.ids import BAD_ID, has_bad_id
 from parallel_mcp.stdio import pipes
 
 MAX_DIGITS = 4300
@@ -119,13 +121,18 @@ def _is_open(fd: int) -> bool:
 
 def _take(line: bytes, send: MemoryObjectSendStream[Item], outgoing: Outgoing) -> None:
     """Hand a message on, or answer what is none."""
-    text = line.decode("utf-8", "replace")
+    text = line.decode("utf-8", "replace").removeprefix("\ufeff")
     try:
         message: JSONRPCMessage | None = jsonrpc_message_adapter.validate_json(text, by_name=False)
     except ValidationError as error:
         message = _read_again(error)
         if isinstance(message, JSONRPCError):
             outgoing.put(message)
+            return
+    if isinstance(message, JSONRPCNotification) and not message.method.startswith("notifications/"):
+        whole = json.loads(text)
+        if has_bad_id(whole):
+            outgoing.put(_invalid(whole, BAD_ID))
             return
     if message is not None:
         try:
@@ -162,12 +169,17 @@ def _number(digits: str) -> int | float:
 
 
 def _answer_to_no_message(whole: object) -> JSONRPCError | None:
+    """An error for what is not a message; None for a response, which nobody waits for."""
     given = whole if isinstance(whole, dict) else {}
     if "method" not in given and ("result" in given or "error" in given):
         return None
+    return _invalid(given, "This line is not a JSON-RPC message")
+
+
+def _invalid(given: Mapping[str, object], text: str) -> JSONRPCError:
     number = given.get("id")
     return JSONRPCError(
         jsonrpc="2.0",
         id=number if isinstance(number, str | int) and not isinstance(number, bool) else None,
-        error=ErrorData(code=INVALID_REQUEST, message="This is no JSON-RPC message"),
+        error=ErrorData(code=INVALID_REQUEST, message=text),
     )

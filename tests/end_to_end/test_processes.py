@@ -185,7 +185,7 @@ async def test_a_line_that_cannot_be_read_is_answered_with_an_error(upstream: Up
         assert await pipe.read() == {
             "jsonrpc": "2.0",
             "id": "x",
-            "error": {"code": -32600, "message": "The body is not a JSON-RPC message"},
+            "error": {"code": -32600, "message": "This line is not a JSON-RPC message"},
         }
 
 

@@ -8,7 +8,7 @@ import sys
 import anyio
 import pytest
 
-from tests.support.pipes import META, QUIET_SECONDS, Pipe, _call, started
+from tests.support.pipes import HELLO, META, QUIET_SECONDS, Pipe, _call, started
 from tests.support.upstream import Upstream
 
 pytestmark = pytest.mark.anyio
@@ -79,6 +79,32 @@ async def test_a_signal_ends_the_process_with_0_though_stdin_stays_open(
         pipe.process.send_signal(number)
         with anyio.fail_after(QUIET_SECONDS):
             assert await pipe.process.wait() == 0
+
+
+@pytest.mark.parametrize("front", [[], ["--no-front"]], ids=["front", "no-front"])
+@pytest.mark.parametrize("number", [None, 1.5, True, [1]])
+async def test_an_id_that_cannot_be_answered_is_an_invalid_request(
+    upstream: Upstream, front: list[str], number: object
+) -> None:
+    async with started(upstream, *front) as pipe:
+        await pipe.shake_hands()
+        line = {"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": _call("Why?")}
+        await pipe.stdin.send(json.dumps(line).encode() + b"\n")
+        said = await pipe.read()
+    assert said["id"] is None
+    assert said["error"]["code"] == -32600
+    assert not upstream.received
+
+
+@pytest.mark.parametrize("front", [[], ["--no-front"]], ids=["front", "no-front"])
+async def test_a_byte_order_mark_before_the_first_line_is_skipped(upstream: Upstream, front: list[str]) -> None:
+    """Windows shells put one in front of what they pipe."""
+    async with started(upstream, *front) as pipe:
+        hello = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": HELLO}
+        await pipe.stdin.send(b"\xef\xbb\xbf" + json.dumps(hello).encode() + b"\n")
+        assert (await pipe.answer(1))["result"]["serverInfo"]["name"] == "parallel-mcp"
+        await pipe.stdin.send(b"\xef\xbb\xbf" + json.dumps({**hello, "id": 2, "method": "ping"}).encode() + b"\n")
+        assert "result" in await pipe.answer(2)
 
 
 async def test_a_cancelled_web_answer_closes_its_request(upstream: Upstream) -> None:

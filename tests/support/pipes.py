@@ -61,8 +61,8 @@ class Pipe:
 
 
 @asynccontextmanager
-async def started(upstream: Upstream, **env: str) -> AsyncIterator[Pipe]:
-    command = [sys.executable, "-W", "error", "-m", "parallel_mcp", "--store", "memory:"]
+async def started(upstream: Upstream, *flags: str, **env: str) -> AsyncIterator[Pipe]:
+    command = [sys.executable, "-W", "error", "-m", "parallel_mcp", "--store", "memory:", *flags]
     environment = {"PARALLEL_API_KEY": "k", "PARALLEL_BASE_URL": upstream.url, **env}
     async with await anyio.open_process(command, stdin=subprocess.PIPE, stderr=None, env=environment) as process:
         try:
