@@ -147,7 +147,7 @@ def _serve(on_progress: Path, arguments: list[str]) -> None:
     """The command itself, in this process, but for the signal that asks for its tasks."""
     import asyncio
 
-    from parallel_mcp.cli import main
+    from parallel_mcp.cli.group import main
 
     def tell(*_: object) -> None:
         names = sorted(getattr(task.get_coro(), "__qualname__", "?") for task in asyncio.all_tasks())

@@ -162,8 +162,8 @@ def _key(settings: Settings) -> str | None:
     return settings.api_key.get_secret_value() if settings.api_key else None
 
 
-def _refusing(fault: str) -> Callable[[Context[AppContext, Any]], Principal]:
-    def who(_: Context[AppContext, Any]) -> Principal:
+def _refusing(fault: str) -> Callable[[Context[AppContext, Any] | None], Principal]:
+    def who(_: Context[AppContext, Any] | None) -> Principal:
         raise errors.SettingsWrong(fault)
 
     return who
@@ -171,14 +171,14 @@ def _refusing(fault: str) -> Callable[[Context[AppContext, Any]], Principal]:
 
 def _principal_resolver(
     origin: str, own_key: str | None, settings: Settings
-) -> Callable[[Context[AppContext, Any]], Principal]:
-    """Resolves the caller: the one that http/ authenticated, or on stdio the one local caller.
+) -> Callable[[Context[AppContext, Any] | None], Principal]:
+    """Resolves the caller: the one that http/ authenticated, or the local one on stdio and the command line.
 
     Over HTTP, this server's own key is never used when callers bring theirs.
     """
 
-    def who(ctx: Context[AppContext, Any]) -> Principal:
-        request = ctx.request_context.request
+    def who(ctx: Context[AppContext, Any] | None) -> Principal:
+        request = ctx.request_context.request if ctx is not None else None
         caller, brought = getattr(getattr(request, "state", None), "caller", ("local", None))
         key = brought if settings.bring_your_own_key and request is not None else own_key
         if key is None:

@@ -39,7 +39,7 @@ ROOMS: dict[str, set[str]] = {
     "doctor": {"chat", "client", "errors", "research", "server", "settings"},
     "cli": {
         *("environment", "errors", "hosts", "settings", "research", "server", "stdio", "http", "doctor"),
-        *("sandbox", "report", "telemetry", "text", "tools"),
+        *("models", "sandbox", "report", "telemetry", "text", "tools"),
     },
     "__main__": {"stdio", "cli"},
 }

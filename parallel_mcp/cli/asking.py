@@ -1,26 +1,39 @@
-"""`answer` and `research`: the tools, called by a person."""
+"""`answer` and `research`: the tools' work, asked for by a person."""
 
 import json
-import os
+import math
 from collections.abc import Callable
-from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from parallel_mcp.cli import files
-from parallel_mcp.cli.ending import Failed, run
-from parallel_mcp.cli.options import setting_flags, settings_of
-from parallel_mcp.cli.terminal import plain
+from parallel_mcp.cli.ending import Failed, Misused, Pending, in_flags, reported, run
+from parallel_mcp.cli.options import OwnOptionsFirst, setting_flags, settings_of
+from parallel_mcp.cli.output import Output, as_format, as_text, output_options
+from parallel_mcp.cli.question import question_of
+from parallel_mcp.models import RESEARCH_MODELS
 from parallel_mcp.settings import Settings
-from parallel_mcp.text import clean
 
 if TYPE_CHECKING:
-    from mcp import Client
-    from mcp_types import CallToolResult, TextResourceContents
+    from parallel_mcp.models import Answer, Research
+    from parallel_mcp.research import ResearchRun
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What was asked on the command line."""
+
+    text: str
+    instructions: str | None
+    output_schema: dict[str, Any] | None
+    follow_up_to: str | None
+    model: str | None = None
+    fresh: bool = False
 
 
 def _schema(_: click.Context, __: click.Parameter, value: str | None) -> Any:
@@ -40,147 +53,195 @@ def asking(command: Command) -> Command:
     options = (
         click.option("--instructions", metavar="TEXT", help="System prompt: how to answer"),
         click.option("--output-schema", metavar="JSON|FILE", callback=_schema, help="JSON schema of the answer"),
-        click.option("--follow-up-to", metavar="ID", help="interaction_id of an earlier answer"),
-        click.option("--json", "as_json", is_flag=True, help="Print the structured result"),
+        click.option("--follow-up-to", metavar="ID", help="Ask on from an earlier answer, by the id below it"),
     )
+    command = output_options(setting_flags(http=False)(command))
     for option in reversed(options):
         command = option(command)
-    return setting_flags(http=False)(command)
+    return command
 
 
-@click.command()
-@click.argument("question")
-@asking
-def answer(
-    question: str, instructions: str | None, output_schema: Any, follow_up_to: str | None, as_json: bool, **flags: Any
-) -> None:
-    """Answer QUESTION from the web within seconds."""
-    arguments = _arguments(
-        question=question, instructions=instructions, output_schema=output_schema, follow_up_to=follow_up_to
-    )
-    _ask(flags, "web_answer", arguments, as_json)
-
-
-@click.command()
+@click.command(cls=OwnOptionsFirst, short_help="Answer a question from the web within seconds")
 @click.argument("question", required=False)
-@click.option("--model", type=click.Choice(["lite", "base", "core"]), default=None, help="base unless told otherwise")
-@click.option("--fresh", is_flag=True, help="Ask anew even if it was answered lately")
-@click.option("--id", "research_id", metavar="ID", help="Go on waiting for this research")
-@click.option("--cancel", is_flag=True, help="With --id: stop it")
-@click.option("--format", "form", type=click.Choice(list(files.SUFFIXES)), help="Print it whole in this format")
+@asking
+def answer(question: str | None, named: str | None, as_json: bool, path: str | None, **given: Any) -> None:
+    """Answer QUESTION from the web within seconds.
+
+    `-` reads the question from stdin; what is piped in beside a QUESTION is its context.
+    """
+    pending = Pending()
+    with reported(pending, as_json=as_json):
+        output = Output.chosen(named, as_json, path)
+        request, flags = _request(question, given)
+        answered = run(_answer, settings_of(flags), request, pending)
+        pending.finished = True
+        _put_answer(output, request, answered)
+
+
+@click.command(cls=OwnOptionsFirst, short_help="Research a question on the web, with citations")
+@click.argument("question", required=False)
 @click.option(
-    *("-o", "--output"),
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Write it whole to this file, whose ending names the format unless --format does",
+    "--model",
+    type=click.Choice([model.value for model in RESEARCH_MODELS]),
+    default=None,
+    help="base unless told otherwise",
 )
+@click.option("--fresh", is_flag=True, help="Ask again even if it was answered lately")
+@click.option("--id", "research_id", metavar="ID", help="Go on waiting for this research run")
+@click.option("--cancel", is_flag=True, help="With --id: stop it")
 @asking
 def research(
     question: str | None,
-    model: str | None,
-    fresh: bool,
     research_id: str | None,
     cancel: bool,
-    form: str | None,
-    output: Path | None,
-    instructions: str | None,
-    output_schema: Any,
-    follow_up_to: str | None,
+    named: str | None,
     as_json: bool,
-    **flags: Any,
+    path: str | None,
+    **given: Any,
 ) -> None:
-    """Research QUESTION on the web; waits until it is done."""
-    if form is None and output is not None:
-        form = files.format_of(output)
-    if (question is None) == (research_id is None):
-        raise click.UsageError("Give either a QUESTION or --id.")
-    arguments = _arguments(
-        question=question,
-        model=model,
-        fresh=fresh or None,
-        research_id=research_id,
-        cancel=cancel or None,
-        instructions=instructions,
-        output_schema=output_schema,
-        follow_up_to=follow_up_to,
-    )
-    _ask(flags, "deep_research", arguments, as_json, form, output)
+    """Research QUESTION on the web; waits until it is done.
 
-
-def _arguments(**given: Any) -> dict[str, Any]:
-    return {name: _typed(value) for name, value in given.items() if value is not None}
-
-
-def _typed(value: Any) -> Any:
-    """What was typed. Where the locale is "C", Python does not take it for the UTF-8 that it is."""
-    if not isinstance(value, str):
-        return value
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return os.fsencode(value).decode("utf-8", "replace")
-    return value
-
-
-def _ask(
-    flags: dict[str, Any],
-    tool: str,
-    arguments: dict[str, Any],
-    as_json: bool,
-    form: str | None = None,
-    output: Path | None = None,
-) -> None:
-    """Call a tool through an MCP client and server in this process, and print what it returns."""
-    from mcp_types import TextContent
-
-    settings = settings_of(flags)
-    result, whole = run(_called, settings, tool, arguments, form)
-    text = "\n".join(block.text for block in result.content if isinstance(block, TextContent))
-    if result.is_error:
-        raise Failed(text)
-    if whole is not None and output is not None:
-        files.write(output, whole)
-        click.echo(f"Written to {output}", err=True)
-    elif whole is not None:
-        click.echo(clean(whole), nl=False)
-    elif as_json:
-        click.echo(clean(json.dumps(result.structured_content, ensure_ascii=False, indent=2)))
-    else:
-        click.echo(clean(text))
-
-
-async def _called(
-    settings: Settings, tool: str, arguments: dict[str, Any], form: str | None
-) -> "tuple[CallToolResult, str | None]":
-    """The tool's result, once it is no longer working, and the whole research run in a format if one is named."""
-    from mcp import Client
-    from rich.console import Console
-
-    from parallel_mcp.server import build
-
-    console = Console(stderr=True)
-    shown = console.status(f"Asking with {tool}…") if console.is_terminal else nullcontext()
-
-    async def progress(progress: float, total: float | None, message: str | None) -> None:
-        words = clean(message or "")
-        if console.is_terminal:
-            cast("Any", shown).update(f"[dim]{progress:4.0f} s[/dim]  {plain(words)}")
+    `-` reads the question from stdin; what is piped in beside a QUESTION is its context.
+    """
+    pending = Pending(research_id=research_id)
+    with reported(pending, as_json=as_json):
+        output = Output.chosen(named, as_json, path)
+        if research_id is not None and question is not None:
+            raise Misused("Give either a QUESTION or --id.")
+        if research_id is None:
+            if cancel:
+                raise Misused("--cancel goes with --id.")
+            request, flags = _request(question, given)
+            row, sent = run(_research, settings_of(flags), request, pending)
         else:
-            click.echo(f"{progress:5.1f} s  {words}", err=True)
-
-    with shown:
-        async with Client(build(settings)) as client:
-            result = await client.call_tool(tool, arguments, progress_callback=progress)
-            while (result.structured_content or {}).get("status") == "working" and not arguments.get("cancel"):
-                going_on = {"research_id": (result.structured_content or {})["research_id"]}
-                result = await client.call_tool(tool, going_on, progress_callback=progress)
-            return result, await _whole(client, result, form) if form is not None else None
+            _, flags = _parts(given)
+            row, sent = run(_resumed, settings_of(flags), research_id, cancel, pending)
+        pending.finished = row.answer is not None
+        put_run(output, row, sent=sent, cancelling=cancel)
 
 
-async def _whole(client: "Client", result: "CallToolResult", form: str) -> str | None:
-    """What the tool's result may lack, to fit a host, its resource holds."""
-    if result.is_error or result.structured_content is None or not result.structured_content["answer"]:
-        return None
-    uri = f"research://{result.structured_content['research_id']}/{files.SUFFIXES[form].removeprefix('.')}"
-    (content,) = (await client.read_resource(uri)).contents
-    return cast("TextResourceContents", content).text
+def _request(question: str | None, given: dict[str, Any]) -> tuple[_Request, dict[str, Any]]:
+    text = question_of(question)
+    if text is None:
+        raise Misused("Give a QUESTION, or pipe one in.")
+    asked, flags = _parts(given)
+    return _Request(text, **asked), flags
+
+
+def _parts(given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What belongs to the question, and the settings' flags."""
+    own = {name: given[name] for name in _Request.__slots__ if name in given}
+    return own, {name: value for name, value in given.items() if name not in own}
+
+
+async def _answer(settings: Settings, request: _Request, pending: Pending) -> "Answer":
+    from parallel_mcp import tools
+    from parallel_mcp.cli.progress import shown
+    from parallel_mcp.server import open_app
+
+    async with open_app(settings) as app:
+        principal = app.who(None)
+        question = tools.question_of(
+            request.text, app.answer_model, request.instructions, request.output_schema, request.follow_up_to
+        )
+        async with shown(f"Asking {app.answer_model}") as tell:
+            pending.sent = True
+            return await app.service.answer(principal, question, tell)
+
+
+async def _research(settings: Settings, request: _Request, pending: Pending) -> "tuple[ResearchRun, bool]":
+    from parallel_mcp import tools
+    from parallel_mcp.cli.progress import shown
+    from parallel_mcp.server import open_app
+
+    async with open_app(settings) as app:
+        model = next((model for model in RESEARCH_MODELS if model == request.model), app.default_model)
+        tools.check_allowed(model, app.max_model)
+        principal = app.who(None)
+        question = tools.question_of(
+            request.text, model, request.instructions, request.output_schema, request.follow_up_to
+        )
+        async with shown(tools.opening_message(model)) as tell:
+            row, admission = await app.service.ask(principal, question, fresh=request.fresh)
+            pending.research_id, pending.sent = row.research_id, True
+            row, took_over = await app.service.wait(principal, row.research_id, math.inf, tell)
+        return row, admission == "added" or took_over
+
+
+async def _resumed(settings: Settings, research_id: str, cancel: bool, pending: Pending) -> "tuple[ResearchRun, bool]":
+    from parallel_mcp.cli.progress import shown
+    from parallel_mcp.cli.runs import found
+    from parallel_mcp.server import open_app
+
+    async with open_app(settings) as app:
+        pending.research_id = (await found(app.service.store, research_id)).research_id
+        principal = app.who(None)
+        if cancel:
+            return await app.service.cancel(principal, pending.research_id), False
+        async with shown("Researching") as tell:
+            pending.sent = True
+            return await app.service.wait(principal, pending.research_id, math.inf, tell)
+
+
+def _put_answer(output: Output, request: _Request, answer: "Answer") -> None:
+    from parallel_mcp.models import Research
+
+    if output.is_page:
+        from parallel_mcp.cli import page
+
+        page.show(page.answer_page(answer, [], page.footer_of(answer, answer.seconds, None)))
+    elif output.format == "text":
+        output.put(as_text(answer, []))
+    elif output.format == "json":
+        output.put(answer.model_dump_json(indent=2))
+    else:
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        output.put(
+            as_format(
+                output.format,
+                Research(
+                    research_id="",
+                    status="completed",
+                    question=request.text,
+                    model=answer.model,
+                    created_at=now,
+                    seconds=answer.seconds,
+                    attempts=1,
+                    answer=answer,
+                    error=None,
+                ),
+            )
+        )
+
+
+def put_run(
+    output: Output, row: "ResearchRun", *, sent: bool, cancelling: bool = False, with_question: bool = False
+) -> None:
+    """Print a run as it is: its answer, or that it goes on or was stopped. Fails where it ended without an answer."""
+    from parallel_mcp import tools
+
+    research = tools.research_of(row, sent=sent)
+    if row.status in ("failed", "cancelled") and not cancelling:
+        kind = "cancelled" if row.status == "cancelled" else "research_ended"
+        failed = Failed(in_flags(tools.ended_words(row)), research_id=row.research_id, may_be_billed=row.may_be_billed)
+        failed.kind = kind
+        raise failed
+    if output.format != "text":
+        output.put(as_format(output.format, research))
+    elif research.answer is None:
+        result = tools.research_result(row, sent=sent, limit=10**9, cancelling=cancelling)
+        output.put(in_flags(str(getattr(result.content[0], "text", ""))))
+    else:
+        _put_research(output, research, [in_flags(note) for note in tools.provenance(row, sent)], with_question)
+
+
+def _put_research(output: Output, research: "Research", notes: list[str], with_question: bool) -> None:
+    answer = research.answer
+    assert answer is not None
+    if not output.is_page:
+        output.put(as_text(answer, notes))
+        return
+    from parallel_mcp.cli import page
+
+    footer = page.footer_of(answer, research.seconds, research.research_id)
+    page.show(page.research_page(research, notes, footer) if with_question else page.answer_page(answer, notes, footer))

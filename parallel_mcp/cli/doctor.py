@@ -4,12 +4,12 @@ from typing import Any
 
 import click
 
-from parallel_mcp.cli.options import setting_flags, settings_of
+from parallel_mcp.cli.options import OwnOptionsFirst, setting_flags, settings_of
 from parallel_mcp.settings import Settings
 from parallel_mcp.text import clean
 
 
-@click.command()
+@click.command(cls=OwnOptionsFirst, short_help="Find what keeps this server from working")
 @setting_flags(http=True)
 def doctor(**flags: Any) -> None:
     """Check key, endpoint, proxy, certificates and store, and say what to do. Spends nothing."""

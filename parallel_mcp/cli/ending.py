@@ -1,10 +1,16 @@
-"""How a command ends: what is printed of a failure, and the exit status."""
+"""How a command ends: what is printed of a failure, and the exit status. `docs/command-line.md` lists them."""
 
-from collections.abc import Awaitable, Callable
+import json
+import re
+import signal
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import click
 
+from parallel_mcp.cli import INTERRUPTED
 from parallel_mcp.errors import ParallelError
 from parallel_mcp.text import clean
 
@@ -12,32 +18,119 @@ T = TypeVar("T")
 
 
 class Failed(click.ClickException):
-    """An expected failure: its text on stderr, exit status 1."""
+    """An expected failure: its text on stderr, or JSON on stdout where that was asked for; exit status 1.
+
+    `kind` is its stable name, `facts` is what a program may want to know besides.
+    """
+
+    kind = "failed"
+
+    def __init__(self, message: str, **facts: Any) -> None:
+        super().__init__(message)
+        self.facts = facts
+        self.as_json = False
 
     def show(self, file: Any = None) -> None:
         """Print the text as it is."""
-        click.echo(clean(self.message), err=True)
+        if self.as_json:
+            error = {"kind": self.kind, "message": self.message, **self.facts}
+            click.echo(clean(json.dumps({"error": error}, ensure_ascii=False, indent=2)))
+        else:
+            click.echo(clean(self.message), err=True)
 
 
 class Misused(Failed):
     """The command line or a setting is wrong: exit status 2, as for a flag that does not exist."""
 
+    kind = "settings"
     exit_code = 2
 
 
-def run(work: Callable[..., Awaitable[T]], *args: Any) -> T:
-    """Run it. Expected failures, which task groups hand over in groups, become their text."""
-    import anyio
-    from mcp.shared.exceptions import MCPError
+class Interrupted(Failed):
+    """Ctrl-C."""
 
+    kind = "interrupted"
+    exit_code = INTERRUPTED
+
+
+@dataclass(slots=True)
+class Pending:
+    """What is under way, for whoever has to say how to go on with it."""
+
+    research_id: str | None = None
+    sent: bool = False
+    finished: bool = False
+
+    def interrupted(self) -> Interrupted:
+        """What to say after Ctrl-C."""
+        if self.research_id is None:
+            billed = "The question had been sent and may be billed." if self.sent else "Nothing was sent."
+            return Interrupted(f"Stopped. {billed}", may_be_billed=self.sent)
+        name = f"Stopped waiting for research {self.research_id}."
+        if self.finished:
+            words = f"{name} It is answered.\n  parallel-mcp history show {self.research_id}"
+        else:
+            billed = " Its request had been sent and may be billed." if self.sent else ""
+            words = f"{name}{billed} To go on with it:\n  parallel-mcp research --id {self.research_id}"
+        return Interrupted(words, research_id=self.research_id, may_be_billed=self.sent and not self.finished)
+
+
+@contextmanager
+def reported(pending: Pending | None = None, *, as_json: bool = False) -> Iterator[None]:
+    """Turn what is expected to go wrong into a `Failed`, in the words of the command line."""
     try:
-        return anyio.run(work, *args)
-    except KeyboardInterrupt:
-        raise Failed("Let go. What was sent may be billed; `parallel-mcp history` lists it.") from None
-    except (ParallelError, MCPError, BaseExceptionGroup) as error:
+        yield
+    except (KeyboardInterrupt, click.Abort):
+        # A second Ctrl-C must not take away what is said of the first.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        _end((pending or Pending()).interrupted(), as_json)
+    except Failed as failed:
+        _end(failed, as_json or failed.as_json)
+    except (ParallelError, BaseExceptionGroup) as error:
         first: BaseException = error
         while isinstance(first, BaseExceptionGroup):
             first = first.exceptions[0]
-        if isinstance(first, ParallelError | MCPError):
-            raise Failed(first.error.message if isinstance(first, MCPError) else str(first)) from None
-        raise
+        if not isinstance(first, ParallelError):
+            raise
+        told = Failed(in_flags(str(first)), may_be_billed=first.may_be_billed, **_of_run(pending))
+        told.kind = first.kind
+        _end(told, as_json)
+
+
+def _end(failed: Failed, as_json: bool) -> None:
+    failed.as_json = as_json
+    raise failed from None
+
+
+def _of_run(pending: Pending | None) -> dict[str, str]:
+    return {"research_id": pending.research_id} if pending is not None and pending.research_id else {}
+
+
+def run(work: Callable[..., Awaitable[T]], *args: Any) -> T:
+    """Run it on an event loop."""
+    import anyio
+
+    return anyio.run(work, *args)
+
+
+# What the errors call the tools' arguments, for they are written for models first.
+_FLAGS = (
+    (r"\bresearch_id=", "--id "),
+    (r"\bresearch_id\b", "--id"),
+    (r"\bfollow_up_to=", "--follow-up-to "),
+    (r"\bfollow_up_to\b", "--follow-up-to"),
+    (r"\boutput_schema\b", "--output-schema"),
+    (r"Pass fresh=true with the question to ask (?:anew|again)", "--fresh asks again"),
+    (r"\bfresh=true\b", "--fresh"),
+    (r"\bmodel='?(\w+)'?", r"--model \1"),
+    (r"\b[Cc]all deep_research with the question\b", "run `parallel-mcp research` with the question"),
+    (r"\bdeep_research\b", "`parallel-mcp research`"),
+    (r"\bweb_answer\b", "`parallel-mcp answer`"),
+)
+
+
+def in_flags(words: str) -> str:
+    """A text of the tools in the words of the command line."""
+    for pattern, flag in _FLAGS:
+        words = re.sub(pattern, flag, words)
+    return words

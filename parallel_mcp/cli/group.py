@@ -8,15 +8,25 @@ import click
 
 from parallel_mcp.cli.asking import answer, research
 from parallel_mcp.cli.doctor import doctor
+from parallel_mcp.cli.ending import reported
 from parallel_mcp.cli.history import history
 from parallel_mcp.cli.install import install
 from parallel_mcp.cli.key import key
-from parallel_mcp.cli.options import NAME, no_front, setting_flags
+from parallel_mcp.cli.options import NAME, OwnOptionsFirstGroup, no_front, setting_flags
 from parallel_mcp.cli.sandbox import sandbox
 from parallel_mcp.cli.serving import engine, http, serve_stdio, stdio
 
 
-@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+class _Main(OwnOptionsFirstGroup):
+    """The group itself, which ends at Ctrl-C without a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Do what was asked for."""
+        with reported():
+            return super().invoke(ctx)
+
+
+@click.group(cls=_Main, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name=NAME)
 @setting_flags(http=False)
 @no_front

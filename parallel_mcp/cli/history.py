@@ -1,20 +1,20 @@
-"""`history`: the research runs that are kept, and what was spent."""
+"""`history`: the research runs that are kept, and what was spent. Reading sends nothing."""
 
 import json
 import sys
 import tempfile
 import webbrowser
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from parallel_mcp.cli import files
-from parallel_mcp.cli.ending import Failed, run
-from parallel_mcp.cli.options import setting_flags, settings_of
-from parallel_mcp.cli.terminal import plain
+from parallel_mcp.cli.asking import put_run
+from parallel_mcp.cli.ending import Failed, Misused, reported, run
+from parallel_mcp.cli.options import OwnOptionsFirst, OwnOptionsFirstGroup, setting_flags, settings_of
+from parallel_mcp.cli.output import Output, as_format, output_options
 from parallel_mcp.settings import Settings
 from parallel_mcp.text import clean
 
@@ -23,43 +23,81 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-PAGE = 200
+QUESTION_CHARS = 240
+"""How much of a question stands in the list; `history show` has the whole."""
 
 
-@click.command()
-@click.option("--forget", metavar="ID|--all", help="Delete one research, or all that are over, now")
+@click.group(
+    cls=OwnOptionsFirstGroup, short_help="List and show research runs, and what was spent", invoke_without_command=True
+)
+@click.option("--forget", metavar="ID|--all", help="Delete one research run, or all that are over, now")
 @click.option("--open", "opened", metavar="ID", help="Open one research run in the browser, as a page")
+@click.option("--yes", is_flag=True, help="With --forget --all: do not ask first")
 @click.option("--caller", default="local", show_default=True, help="Whose: the name of an access token over HTTP")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000), help="How many to list")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON; failures are JSON too")
 @setting_flags(http=False)
-def history(forget: str | None, opened: str | None, caller: str, limit: int, as_json: bool, **flags: Any) -> None:
-    """List research with its status, cost and age, and what was spent by day."""
+@click.pass_context
+def history(
+    ctx: click.Context,
+    /,
+    forget: str | None,
+    opened: str | None,
+    yes: bool,
+    caller: str,
+    limit: int,
+    as_json: bool,
+    **flags: Any,
+) -> None:
+    """List research runs with their status, cost and age, and what was spent by day. Sends nothing."""
+    from parallel_mcp.cli.runs import found
     from parallel_mcp.research import Scope
 
-    settings = settings_of(flags)
     whose = Scope(caller, "", "")
-    if forget is not None:
-        one = None if forget in ("all", "--all") else forget
-        gone = _stored(settings, lambda store: store.forget(whose, one))
-        if one is not None and not gone:
-            raise Failed(f"No research {one} is kept here; `parallel-mcp history` lists what is.")
-        click.echo(f"Forgot {gone} research.")
+    ctx.obj = whose
+    if ctx.invoked_subcommand is not None:
         return
-    if opened is not None:
-        _open(_stored(settings, lambda store: _found(store, whose, opened)), opened)
-        return
-    rows = _stored(settings, lambda store: store.list(whose, None, limit))
-    spent = _stored(settings, lambda store: store.spent(whose))
-    if as_json:
-        click.echo(
-            json.dumps({"research": [_listed(row) for row in rows], "spent": [_day(day) for day in spent]}, indent=2)
-        )
-    else:
-        _print_history(rows, spent)
+    with reported(as_json=as_json):
+        settings = settings_of(flags)
+        if forget is not None:
+            _forget(settings, whose, forget, yes=yes, as_json=as_json)
+            return
+        if opened is not None:
+            _open(_stored(settings, lambda store: found(store, opened, whose)))
+            return
+        rows, spent = _stored(settings, lambda store: _listing(store, whose, limit))
+        if as_json:
+            listed = {"research": [_listed(row) for row in rows], "spent": [_day(day) for day in spent]}
+            click.echo(clean(json.dumps(listed, ensure_ascii=False, indent=2)))
+        elif sys.stdout.isatty():
+            _show_list(rows, spent)
+        else:
+            _print_list(rows, spent)
 
 
-def _stored(settings: Settings, read: Callable[[Any], Awaitable[T]]) -> T:
+@history.command(cls=OwnOptionsFirst)
+@click.argument("research_id", metavar="ID")
+@output_options
+@setting_flags(http=False)
+@click.pass_context
+def show(
+    ctx: click.Context, /, research_id: str, named: str | None, as_json: bool, path: str | None, **flags: Any
+) -> None:
+    """Show the research run ID: its question, answer and sources. Sends nothing.
+
+    The first eight characters of an id are enough.
+    """
+    from parallel_mcp.cli.runs import found
+
+    whose = ctx.obj
+    as_json = as_json or bool(ctx.parent and ctx.parent.params.get("as_json"))
+    with reported(as_json=as_json):
+        output = Output.chosen(named, as_json, path)
+        row = _stored(settings_of(flags), lambda store: found(store, research_id, whose))
+        put_run(output, row, sent=False, with_question=True)
+
+
+def _stored(settings: Settings, read: "Callable[[Store], Awaitable[T]]") -> T:
     from parallel_mcp.server import open_store
 
     async def opened() -> T:
@@ -69,29 +107,47 @@ def _stored(settings: Settings, read: Callable[[Any], Awaitable[T]]) -> T:
     return run(opened)
 
 
-async def _found(store: "Store", whose: "Scope", research_id: str) -> "ResearchRun | None":
-    """The caller's research run with this id, whoever paid for it."""
-    before: str | None = None
-    while page := await store.list(whose, before, PAGE):
-        for row in page:
-            if row.research_id == research_id:
-                return row
-        before = page[-1].research_id
-    return None
+async def _listing(store: "Store", whose: "Scope", limit: int) -> "tuple[Sequence[ResearchRun], Sequence[Spent]]":
+    return await store.list(whose, None, limit), await store.spent(whose)
 
 
-def _open(row: "ResearchRun | None", research_id: str) -> None:
+def _forget(settings: Settings, whose: "Scope", name: str, *, yes: bool, as_json: bool) -> None:
+    from parallel_mcp.cli.runs import found
+
+    if name in ("all", "--all"):
+        if not yes:
+            _ask_first()
+        gone = _stored(settings, lambda store: store.forget(whose, None))
+    else:
+
+        async def forget_one(store: "Store") -> int:
+            return await store.forget(whose, (await found(store, name, whose)).research_id)
+
+        gone = _stored(settings, forget_one)
+    if as_json:
+        click.echo(json.dumps({"forgotten": gone}))
+    else:
+        click.echo(f"Forgot {gone} research run{'' if gone == 1 else 's'}.")
+
+
+def _open(row: "ResearchRun") -> None:
     """Show a research run in the browser, out of a file that only this user can read."""
-    from parallel_mcp.report import FORMATS
     from parallel_mcp.tools import research_of
 
-    if row is None:
-        raise Failed(f"No research run {research_id} is kept here; `parallel-mcp history` lists what is.")
     file = Path(tempfile.mkdtemp(prefix="parallel-mcp-")) / f"{row.research_id}.html"
-    files.write(file, FORMATS["html"].write(research_of(row)))
+    Output("html", file).put(as_format("html", research_of(row)))
     if not webbrowser.open(file.as_uri()):
         click.echo("No browser was found; open this file with one:", err=True)
     click.echo(str(file))
+
+
+def _ask_first() -> None:
+    if not sys.stdin.isatty():
+        raise Misused("This deletes every answer that is kept: add --yes.")
+    if not click.confirm(
+        "Delete every research run that is over? What was spent stays listed", default=False, err=True
+    ):
+        raise Failed("Nothing was deleted.")
 
 
 def _listed(row: "ResearchRun") -> dict[str, Any]:
@@ -119,25 +175,51 @@ def _day(day: "Spent") -> dict[str, Any]:
     }
 
 
-def _print_history(rows: Any, spent: Any) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console(width=None if sys.stdout.isatty() else 160)
-    table = Table("id", "age", "status", "model", "cost", "question", box=None, title="Research", title_justify="left")
+def _print_list(rows: "Sequence[ResearchRun]", spent: "Sequence[Spent]") -> None:
+    """A line for each, for grep and awk: the whole id first and the whole question last."""
     for row in rows:
-        cost = f"${row.cost_usd:.3f}" + ("?" if row.may_be_billed else "")
-        question = plain(clean(" ".join(row.question.text.split()), 70))
+        question = clean(" ".join(row.question.text.split()))
+        age = _age(row.read_at - row.created_at)
+        click.echo("\t".join([row.research_id, age, row.status, row.question.model, _cost(row), question]))
+    for day in spent:
+        maybe = f"${day.maybe_usd:.3f} of it perhaps not billed" if day.maybe_usd else ""
+        click.echo("\t".join([day.day, day.model, str(day.requests), f"${day.usd:.3f}", maybe]).rstrip())
+    if not rows:
+        click.echo("No research is kept here yet.", err=True)
+
+
+def _show_list(rows: "Sequence[ResearchRun]", spent: "Sequence[Spent]") -> None:
+    from rich.text import Text
+
+    from parallel_mcp.cli import page
+    from parallel_mcp.cli.runs import SHORT
+
+    if not rows:
+        click.echo("No research is kept here yet. To begin:  parallel-mcp research QUESTION")
+        return
+    table = page.table("id", "age", "", "model", "cost", "question")
+    for row in rows:
         table.add_row(
-            row.research_id, _age(row.read_at - row.created_at), row.status, row.question.model, cost, question
+            Text(row.research_id[:SHORT]),
+            Text(_age(row.read_at - row.created_at), "dim"),
+            page.status(row.status),
+            Text(row.question.model, "dim"),
+            Text(_cost(row), "dim"),
+            Text(clean(" ".join(row.question.text.split()), QUESTION_CHARS)),
         )
-    console.print(table if rows else "No research is kept here yet.")
+    parts: list[Any] = [table]
     if spent:
-        totals = Table("day (UTC)", "model", "requests", "spent", "of it perhaps not billed", box=None)
+        totals = page.table("day (UTC)", "model", "requests", "spent", "perhaps not billed")
         for day in spent:
-            totals.add_row(day.day, day.model, str(day.requests), f"${day.usd:.3f}", f"${day.maybe_usd:.3f}")
-        console.print()
-        console.print(totals)
+            maybe = f"${day.maybe_usd:.3f}" if day.maybe_usd else ""
+            totals.add_row(day.day, day.model, str(day.requests), f"${day.usd:.3f}", maybe)
+        parts.append(totals)
+    page.show(page.stacked([*parts, Text("parallel-mcp history show ID", "dim")]))
+
+
+def _cost(row: "ResearchRun") -> str:
+    """With a question mark where it may not have been billed."""
+    return f"${row.cost_usd:.3f}" + ("?" if row.may_be_billed else "")
 
 
 def _age(seconds: float) -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from parallel_mcp.hosts.places import Machine
 
 
-@click.command()
+@click.command(short_help="Tell a host about this server")
 @click.argument("host", required=False)
 @click.option("--all", "every", is_flag=True, help="Every host that is found on this machine")
 @click.option("--remove", is_flag=True, help="Take this server out of the host's configuration again")

@@ -9,7 +9,7 @@ from parallel_mcp.cli.ending import Failed
 from parallel_mcp.settings import SettingsError
 
 
-@click.group()
+@click.group(short_help="Keep the API key for every command")
 def key() -> None:
     """Keep the Parallel API key in a file that every command reads and only you can."""
 

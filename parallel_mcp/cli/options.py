@@ -18,6 +18,32 @@ NAME = "parallel-mcp"
 LAST_EXPORT_SECONDS = 2.0
 
 
+class SettingOption(click.Option):
+    """The flag of a setting."""
+
+
+class OwnOptionsFirst(click.Command):
+    """A command whose help shows what is its own before the settings, which many commands share."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, then the commands of a group, then the settings."""
+        sections: dict[str, list[tuple[str, str]]] = {"Options": [], "Settings": []}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None
+            if record is not None:
+                sections["Settings" if isinstance(parameter, SettingOption) else "Options"].append(record)
+        for title, records in sections.items():
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
+            if title == "Options" and isinstance(self, click.Group):
+                self.format_commands(ctx, formatter)
+
+
+class OwnOptionsFirstGroup(OwnOptionsFirst, click.Group):
+    """A group that does so."""
+
+
 def setting_flags(*, http: bool) -> Callable[[Command], Command]:
     """A flag for each setting that is not a secret."""
 
@@ -32,6 +58,7 @@ def setting_flags(*, http: bool) -> Callable[[Command], Command]:
             command = click.option(
                 flags,
                 name,
+                cls=SettingOption,
                 default=None,
                 help=help_text,
                 metavar=_metavar(field.annotation),
@@ -73,10 +100,7 @@ def usable_settings(flags: dict[str, Any]) -> tuple[Settings, str | None]:
     """The settings without those that are wrong, and what is wrong with those."""
     from parallel_mcp import telemetry
 
-    above = click.get_current_context().find_root().params
-    known = configuration.fields()
-    merged = {name: value for name, value in above.items() if name in known and value is not None}
-    merged |= {name: value for name, value in flags.items() if value is not None}
+    merged = _given_above() | {name: value for name, value in flags.items() if value is not None}
     fault = None
     try:
         settings, warnings = configuration.read(os.environ, merged, configuration.key_file())
@@ -87,12 +111,14 @@ def usable_settings(flags: dict[str, Any]) -> tuple[Settings, str | None]:
     click.get_current_context().call_on_close(lambda: telemetry.flush(LAST_EXPORT_SECONDS))
     for warning in [*warnings, *([unmet] if unmet else [])]:
         click.echo(f"{NAME}: {warning}", err=True)
-    if settings.sandbox:
-        from parallel_mcp import sandbox as sandboxes
-
-        one, two = sandboxes.example_questions()
-        click.echo(
-            f'{NAME}: sandbox - answers come from documents on this machine, not from the web. Try "{one}" or "{two}"',
-            err=True,
-        )
     return settings, fault
+
+
+def _given_above() -> dict[str, Any]:
+    """Settings' flags that stand before a command, on the commands that it belongs to."""
+    known, given = configuration.fields(), dict[str, Any]()
+    above = click.get_current_context().parent
+    while above is not None:
+        given = {name: value for name, value in above.params.items() if name in known and value is not None} | given
+        above = above.parent
+    return given

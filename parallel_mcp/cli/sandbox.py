@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from parallel_mcp.sandbox import SandboxOptions
 
 
-@click.command()
+@click.command(short_help="Serve the Chat API here, from local documents")
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8787, show_default=True, type=click.IntRange(0, 65535))
 @click.option("--corpus", multiple=True, metavar="DIR|installed", help="Markdown, text or HTML")

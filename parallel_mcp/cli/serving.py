@@ -5,11 +5,11 @@ from typing import Any
 import click
 
 from parallel_mcp.cli.ending import Failed, Misused
-from parallel_mcp.cli.options import NAME, no_front, setting_flags, settings_of, usable_settings
+from parallel_mcp.cli.options import NAME, OwnOptionsFirst, no_front, setting_flags, settings_of, usable_settings
 from parallel_mcp.settings import Settings, SettingsError
 
 
-@click.command()
+@click.command(cls=OwnOptionsFirst, short_help="Serve MCP over stdin and stdout, as without a command")
 @setting_flags(http=False)
 @no_front
 def stdio(**flags: Any) -> None:
@@ -49,16 +49,30 @@ def _some_settings(flags: dict[str, Any]) -> tuple[Settings, str | None]:
     settings, fault = usable_settings(flags)
     if fault is not None:
         click.echo(f"{NAME}: the settings are wrong, which every call will say. {fault}", err=True)
+    _say_if_sandbox(settings)
     return settings, fault
 
 
-@click.command()
+def _say_if_sandbox(settings: Settings) -> None:
+    if not settings.sandbox:
+        return
+    from parallel_mcp import sandbox as sandboxes
+
+    one, two = sandboxes.example_questions()
+    click.echo(
+        f'{NAME}: sandbox - answers come from documents on this machine, not from the web. Try "{one}" or "{two}"',
+        err=True,
+    )
+
+
+@click.command(cls=OwnOptionsFirst)
 @setting_flags(http=True)
 def http(**flags: Any) -> None:
     """Serve MCP over Streamable HTTP, at /mcp."""
     from parallel_mcp import http as web
 
     settings = settings_of(flags)
+    _say_if_sandbox(settings)
     try:
         web.run(settings, lambda url: click.echo(f"{NAME}: serving {url}", err=True))
     except SettingsError as error:

@@ -66,7 +66,7 @@ async def deep_research(
         raise errors.ArgumentError("Give either question or research_id; both are missing.")
     model = model or app.default_model
     whole = question_of(question, model, instructions, output_schema, follow_up_to)
-    _allowed(model, app.max_model)
+    check_allowed(model, app.max_model)
     principal = app.who(ctx)
 
     async def work(on_progress: OnProgress) -> tuple[ResearchRun, bool]:
@@ -98,6 +98,7 @@ def _only_id(others: tuple[object, ...]) -> None:
         )
 
 
-def _allowed(model: Model, most: Model) -> None:
+def check_allowed(model: Model, most: Model) -> None:
+    """Raises ModelNotAllowed above `most`."""
     if model not in research_models(most):
         raise errors.ModelNotAllowed(model, most)

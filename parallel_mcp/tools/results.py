@@ -47,12 +47,12 @@ def research_result(row: ResearchRun, *, sent: bool, limit: int, cancelling: boo
     """A row as a tool result: the answer or how to go on. Raises ResearchEnded where there is no answer."""
     research = research_of(row, sent=sent)
     if research.answer is not None:
-        return _answered(research, research.answer, _provenance(row, sent), limit)
+        return _answered(research, research.answer, provenance(row, sent), limit)
     if row.status == "working":
         return _without_answer(research, _released_text(row) if cancelling else _working_text(research), limit)
     if row.status == "cancelled" and cancelling:
         return _without_answer(research, f"Research {row.research_id} is stopped. {_billed(row)}", limit)
-    raise errors.ResearchEnded(_ended(row))
+    raise errors.ResearchEnded(ended_words(row))
 
 
 def _answered(research: Research, answer: Answer, notes: Sequence[str], limit: int) -> CallToolResult:
@@ -85,7 +85,7 @@ def _quoted(question: str) -> str:
     return question if len(question) <= _QUESTION_CHARS else question[: _QUESTION_CHARS - 1] + "…"
 
 
-def _provenance(row: ResearchRun, sent: bool) -> list[str]:
+def provenance(row: ResearchRun, sent: bool) -> list[str]:
     """What is said of an answer besides itself: how old it is, and what it cost to get."""
     notes = [] if sent else [_age(row)]
     return [*notes, _taken_over(row)] if row.attempts > 1 else notes
@@ -128,7 +128,8 @@ def _billed(row: ResearchRun) -> str:
     return "What was sent may have been billed." if row.attempts > 1 else "Its request may have been billed."
 
 
-def _ended(row: ResearchRun) -> str:
+def ended_words(row: ResearchRun) -> str:
+    """Why a run that is over has no answer, and what to do."""
     if row.status == "cancelled":
         return (
             f"Research {row.research_id} was cancelled. {_billed(row)} "

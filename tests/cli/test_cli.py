@@ -25,8 +25,7 @@ def test_a_question_to_the_sandbox_prints_an_answer_with_its_sources(tmp_path: P
     assert done.returncode == 0, done.stderr
     assert "Sources:\n[1] " in done.stdout
     assert "not from the web" in done.stdout
-    assert "0.0 s" in done.stderr
-    assert example_questions()[0] in done.stderr
+    assert done.stderr.startswith("    0 s  ")
 
 
 def test_json_is_the_tools_structured_result(tmp_path: Path) -> None:
@@ -70,7 +69,7 @@ def test_a_failure_prints_its_text_to_stderr_and_exits_with_1(tmp_path: Path) ->
 def test_wrong_usage_exits_with_2_and_says_what_is_wrong(tmp_path: Path, args: list[str]) -> None:
     done = run(tmp_path, *args)
     assert done.returncode == 2, done.stderr
-    assert "Error" in done.stderr
+    assert done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -86,8 +85,8 @@ async def test_answers_come_from_parallel_where_a_key_is_set(upstream: Upstream,
     plain = await anyio.to_thread.run_sync(lambda: run(tmp_path, "history", **env))
     assert "Why?" in plain.stdout
     assert "$0.010" in plain.stdout
-    forgot = await anyio.to_thread.run_sync(lambda: run(tmp_path, "history", "--forget", "--all", **env))
-    assert forgot.stdout == "Forgot 1 research.\n"
+    forgot = await anyio.to_thread.run_sync(lambda: run(tmp_path, "history", "--forget", "--all", "--yes", **env))
+    assert forgot.stdout == "Forgot 1 research run.\n"
     emptied = await anyio.to_thread.run_sync(lambda: run(tmp_path, "history", "--json", **env))
     assert json.loads(emptied.stdout)["research"] == []
 
@@ -101,7 +100,7 @@ def test_listing_forgets_nothing(tmp_path: Path) -> None:
 def test_forgetting_what_is_not_there_fails(tmp_path: Path) -> None:
     done = run(tmp_path, "history", "--forget", "abc")
     assert done.returncode == 1
-    assert "No research abc" in done.stderr
+    assert "No research 'abc'" in done.stderr
 
 
 async def test_the_doctor_finds_an_endpoint_that_takes_the_key(upstream: Upstream, tmp_path: Path) -> None:

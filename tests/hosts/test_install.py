@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from parallel_mcp.cli import main
+from parallel_mcp.cli.group import main
 from parallel_mcp.hosts.documents import read, value
 from parallel_mcp.hosts.places import Machine, configuration
 from parallel_mcp.hosts.table import HOSTS, Host

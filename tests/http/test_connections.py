@@ -17,7 +17,7 @@ import resource
 resource.setrlimit(resource.RLIMIT_NOFILE, (700, 700))
 from parallel_mcp.http import connections
 connections.HEADER_SECONDS = {seconds}
-from parallel_mcp.cli import main
+from parallel_mcp.cli.group import main
 main()
 """
 DESCRIPTORS = 700

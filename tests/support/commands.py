@@ -1,4 +1,4 @@
-"""The command line as a process that ends."""
+"""The command line, as a process."""
 
 import os
 import subprocess
@@ -6,9 +6,8 @@ import sys
 from pathlib import Path
 
 
-def run(tmp_path: Path, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
+def run(tmp_path: Path, *args: str, stdin: str | None = None, **env: str) -> subprocess.CompletedProcess[str]:
     environment = {"HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path), "PATH": os.environ["PATH"], **env}
     command = [sys.executable, "-W", "error", "-m", "parallel_mcp", *args]
-    return subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL
-    )
+    given = {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False, **given)

@@ -1,0 +1,33 @@
+"""Research runs by the names that a person has for them."""
+
+import re
+from typing import TYPE_CHECKING
+
+from parallel_mcp.errors import UnknownResearch
+
+if TYPE_CHECKING:
+    from parallel_mcp.research import ResearchRun, Scope, Store
+
+SHORT = 8
+"""How much of an id is shown on a terminal, and is enough to name a run by."""
+
+PAGE = 200
+
+_ID = re.compile(r"(?:research://)?([0-9a-f]+)(?:/\w+)?", re.IGNORECASE)
+
+
+async def found(store: "Store", name: str, whose: "Scope | None" = None) -> "ResearchRun":
+    """The run with an id, with one that begins so, or behind a resource's URI. Raises UnknownResearch."""
+    from parallel_mcp.research import Scope
+
+    scope = whose or Scope("local", "", "")
+    match = _ID.fullmatch(name.strip().strip("\"'"))
+    research_id = match[1].lower() if match is not None else name
+    matching: list[ResearchRun] = []
+    before: str | None = None
+    while page := await store.list(scope, before, PAGE):
+        matching += [row for row in page if row.research_id.startswith(research_id)]
+        before = page[-1].research_id
+    if len(matching) != 1 or (len(research_id) < SHORT and matching[0].research_id != research_id):
+        raise UnknownResearch(name)
+    return matching[0]
