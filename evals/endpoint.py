@@ -6,7 +6,7 @@ It serves Chat Completions and Responses, streamed or not, because agent framewo
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -26,13 +26,25 @@ class ToolSpec:
 
 
 @dataclass(frozen=True)
+class Said:
+    """One thing that was said: by the user, by the model in words, or by a tool as its result."""
+
+    role: Literal["user", "model", "result"]
+    text: str
+
+
+@dataclass(frozen=True)
 class Conversation:
-    """What the model is shown with one request; `results` are the texts of its tools' results, in order."""
+    """What the model is shown with one request."""
 
     system: str
-    user: str
     tools: tuple[ToolSpec, ...]
-    results: tuple[str, ...]
+    said: tuple[Said, ...]
+
+    @property
+    def results(self) -> list[str]:
+        """The texts of all the tools' results, in order."""
+        return [said.text for said in self.said if said.role == "result"]
 
     def tool(self, name: str) -> str:
         """The name under which the framework offers a tool; some put the server's in front."""
@@ -116,18 +128,20 @@ _USAGE = {
 
 def _from_messages(messages: list[JsonObject], tools: list[JsonObject]) -> Conversation:
     """Both APIs' shapes: roles and tool messages of the one, typed items of the other."""
-
-    def said(*roles: str) -> str:
-        return "\n".join(_words(message["content"]) for message in messages if message.get("role") in roles)
-
-    results = [
-        _words(message["output"] if message.get("type") == "function_call_output" else message["content"])
-        for message in messages
-        if message.get("type") == "function_call_output" or message.get("role") == "tool"
-    ]
+    system, said = [], []
+    for message in messages:
+        if message.get("type") == "function_call_output":
+            said.append(Said("result", _words(message["output"])))
+        elif (role := message.get("role")) in ("system", "developer"):
+            system.append(_words(message["content"]))
+        elif role in _ROLES and (text := _words(message.get("content"))):
+            said.append(Said(_ROLES[role], text))
     specs = [tool.get("function", tool) for tool in tools if tool["type"] == "function"]
     shown = tuple(ToolSpec(spec["name"], spec.get("description") or "", spec["parameters"]) for spec in specs)
-    return Conversation(said("system", "developer"), said("user"), shown, tuple(results))
+    return Conversation("\n".join(system), shown, tuple(said))
+
+
+_ROLES: dict[str, Literal["user", "model", "result"]] = {"user": "user", "assistant": "model", "tool": "result"}
 
 
 def _words(content: Any) -> str:

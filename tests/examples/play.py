@@ -16,9 +16,10 @@ import anyio
 import httpx2
 
 from evals.endpoint import Conversation, Endpoint
+from evals.gate import Gate
 from parallel_mcp import sandbox
 from parallel_mcp.sandbox import SandboxOptions
-from tests.examples.script import QUESTION, UNKNOWN, Gate, Script, first_source, working
+from tests.examples.script import QUESTION, UNKNOWN, Script, first_source, working
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"

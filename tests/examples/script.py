@@ -1,42 +1,12 @@
 """What the scripted model does in an example: everything that a host must get through, one call after the other."""
 
 import re
-from typing import Any
-
-import anyio
-import httpx2
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.types import ASGIApp
 
 from evals.endpoint import Conversation, Turn
+from evals.gate import Gate
 
 QUESTION = "How does the with statement use a context manager?"
 UNKNOWN = "no-such-run"
-
-
-class Gate:
-    """In front of the sandbox: a research run waits until the model was told that it is working."""
-
-    def __init__(self, sandbox: str) -> None:
-        self.sandbox = sandbox
-        self.open = anyio.Event()
-
-    def app(self) -> ASGIApp:
-        """The Chat API, held back."""
-
-        async def chat(scope: Any, receive: Any, send: Any) -> None:
-            request = Request(scope, receive)
-            body = await request.json()
-            if body["model"] != "speed":
-                await self.open.wait()
-            headers = {"authorization": request.headers["authorization"]}
-            async with httpx2.AsyncClient(timeout=30) as http:
-                answer = await http.post(f"{self.sandbox}/chat/completions", json=body, headers=headers)
-            kind = answer.headers["content-type"]
-            await Response(answer.content, answer.status_code, media_type=kind)(scope, receive, send)
-
-        return chat
 
 
 class Script:

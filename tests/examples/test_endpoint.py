@@ -16,9 +16,10 @@ PARAMETERS: dict[str, object] = {"type": "object", "properties": {"question": {"
 
 def _model(shown: Conversation) -> Turn:
     """Calls the tool once, then says what it was shown."""
+    asked = shown.said[0].text
     if shown.results:
-        return Turn(text=f"{shown.system}, {shown.user}: {shown.results[-1]}")
-    return Turn(tool=shown.tool("look_up"), arguments={"question": shown.user})
+        return Turn(text=f"{shown.system}, {asked}: {shown.results[-1]}")
+    return Turn(tool=shown.tool("look_up"), arguments={"question": asked})
 
 
 @pytest.fixture
