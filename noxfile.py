@@ -1,6 +1,7 @@
 """Everything that a contributor runs: `nox` for the checks of every change, `nox -l` for the rest."""
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -103,3 +104,59 @@ def examples(session: nox.Session) -> None:
     """The frameworks' examples, or those that are named behind `--`; each framework is installed by itself."""
     session.install("-e", ".[test]")
     session.run("python", "-m", "tests.examples.run", *session.posargs)
+
+
+def _npm(session: nox.Session, folder: str) -> str:
+    """The Node packages that a folder's package.json names, in a folder of the session's own."""
+    target = Path(session.create_tmp(), folder.replace("/", "-"))
+    target.mkdir(exist_ok=True)
+    (target / "package.json").write_bytes(Path(folder, "package.json").read_bytes())
+    options = ("--no-save", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel", "error")
+    session.run("npm", "install", "--prefix", str(target), *options, external=True)
+    return str(target)
+
+
+@nox.session
+def hosts(session: nox.Session) -> None:
+    """The real claude, codex, gemini, opencode and qwen connect to what `parallel-mcp install` wrote (1.6 GB)."""
+    session.install("-e", ".[test]")
+    node = _npm(session, "tests/hosts")
+    session.run("pytest", "-q", "-n", "2", "tests/hosts", *session.posargs, env={"HOSTS_NODE_DIR": node})
+
+
+@nox.session
+def bundles(session: nox.Session) -> None:
+    """The bundle is packed, unpacked and answers; the container's files are linted; all texts agree."""
+    session.install("-e", ".[test]", "uv")
+    node = _npm(session, "tests/bundles")
+    session.run("pytest", "-q", "tests/bundles", *session.posargs, env={"BUNDLES_NODE_DIR": node})
+
+
+@nox.session
+def judges(session: nox.Session) -> None:
+    """Public linters and scanners of MCP servers, plugins and skills."""
+    session.install("-e", ".[test]", "uv")
+    session.run("python", "-m", "tests.end_to_end.judges")
+
+
+@nox.session
+def release(session: nox.Session) -> None:
+    """A release without the publishing, into dist/; `nox -s release -- vX.Y.Z` checks the tag, too."""
+    session.install("-e", ".[test]", "uv", "build", "twine")
+    node = _npm(session, "tests/bundles")
+    session.run("python", "-m", "tests.bundles.release", *session.posargs, env={"BUNDLES_NODE_DIR": node})
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The pages, into site/, with every link between them checked."""
+    session.install("zensical>=0.1.1,<0.2", "linkchecker>=10.6,<11")
+    pages = Path("build", "pages")
+    shutil.rmtree(pages, ignore_errors=True)
+    pages.mkdir(parents=True)
+    for source in ("README.md", "CHANGELOG.md", "SECURITY.md", "CONTRIBUTING.md", "LICENSE"):
+        shutil.copy(source, pages)
+    for folder in ("docs", "examples"):
+        shutil.copytree(folder, pages / folder, ignore=shutil.ignore_patterns("node_modules", "__pycache__"))
+    session.run("zensical", "build", "--clean", "--strict")
+    session.run("linkchecker", "--no-status", "site/index.html")
