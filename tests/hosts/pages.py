@@ -67,8 +67,8 @@ PAGES = {
 def filled(text: str, tables: dict[str, str]) -> str:
     """The page with its tables between their marks."""
     for name, table in tables.items():
-        before, start, rest = text.partition(f"<!-- {name} -->\n")
-        _, end, after = rest.partition(f"\n<!-- /{name} -->")
+        before, start, rest = text.partition(f"<!-- {name} -->\n\n")
+        _, end, after = rest.partition(f"\n\n<!-- /{name} -->")
         assert start and end, name
         text = before + start + table + end + after
     return text
