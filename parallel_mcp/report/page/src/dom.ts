@@ -42,7 +42,6 @@ export function folded(summary: Child[], content: () => Node[], properties: Prop
 export function openForPrinting(root: HTMLElement): void {
   let opened: HTMLDetailsElement[] = [];
   addEventListener("beforeprint", () => {
-    opened = [];
     // What is opened may hold more to open.
     for (let closed = shut(root); closed.length; closed = shut(root)) {
       for (const details of closed) {
@@ -54,6 +53,7 @@ export function openForPrinting(root: HTMLElement): void {
   });
   addEventListener("afterprint", () => {
     for (const details of opened) details.open = false;
+    opened = [];
   });
 }
 

@@ -27,7 +27,7 @@ export class Fields {
     if (!isFields(data)) return el("div", { class: "fields" }, this.value(data, "", 0));
     return el("div", { class: "fields" }, ...Object.entries(data).map(([name, value]) =>
       el("section", { class: "field" },
-        el("h3", { dir: "auto" }, humanised(name)),
+        el("h2", { dir: "auto" }, humanised(name)),
         this.basis(name),
         el("div", { class: "value" }, this.value(value, name, 1)))));
   }
@@ -38,7 +38,7 @@ export class Fields {
     if (!entry) return null;
     const numbers = [...new Set(entry.citations)].filter((number) => this.sources.has(number));
     const why = el("button", { class: "why", type: "button", "data-field": path, "aria-haspopup": "dialog",
-      "aria-label": `Why: ${pathWords(path)}` },
+      "aria-label": `${entry.confidence ? `${entry.confidence} confidence, w` : "W"}hy: ${pathWords(path)}` },
       entry.confidence ? confidence(entry.confidence) : "Why");
     const shown = numbers.slice(0, 3);
     return el("div", { class: "basis" }, why, ...shown.map(mark),
@@ -75,7 +75,7 @@ export class Fields {
     if (columns) return this.table(items as Record<string, unknown>[], columns, path);
     const simple = items.every((item) => !isFields(item) && !Array.isArray(item));
     return el(simple ? "ul" : "ol", { class: simple ? "" : "cards" }, ...items.map((item, index) =>
-      el("li", { dir: "auto" }, this.value(item, `${path}.${index}`, depth + 1), this.basis(`${path}.${index}`))));
+      el("li", {}, this.value(item, `${path}.${index}`, depth + 1), this.basis(`${path}.${index}`))));
   }
 
   private object(value: Record<string, unknown>, path: string, depth: number): Node {

@@ -35,7 +35,7 @@ function noteFor(at: HTMLElement): Node[] | null {
   }
   const entry = answer.basis.find((one) => one.field === at.dataset.field);
   const sources = new Set(answer.citations.map((one) => one.number));
-  return entry ? [el("h3", { dir: "auto" }, pathWords(entry.field)), ...because(entry, sources)] : null;
+  return entry ? [el("p", { class: "field-name", dir: "auto" }, pathWords(entry.field)), ...because(entry, sources)] : null;
 }
 
 function show(report: Report | null, nodes: Node[]): void {

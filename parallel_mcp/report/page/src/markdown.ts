@@ -16,7 +16,8 @@ const PLAIN: Record<string, keyof HTMLElementTagNameMap> = {
   paragraph: "p", blockquote: "blockquote", bullet_list: "ul", ordered_list: "ol", list_item: "li",
   table: "table", thead: "thead", tbody: "tbody", tr: "tr", th: "th", td: "td", strong: "strong", em: "em", s: "s",
 };
-const WITH_DIRECTION = new Set(["p", "blockquote", "ul", "ol", "li", "table", "th", "td", "h3", "h4", "h5"]);
+const BY_FIRST_LETTER = new Set(["ul", "ol", "blockquote", "table"]);
+const RIGHT_TO_LEFT = /^[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}\p{Script=Adlam}]/u;
 
 /** The elements of a Markdown text, with the marks of known sources as buttons. */
 export function markdown(text: string, sources: ReadonlySet<number>): DocumentFragment {
@@ -37,20 +38,22 @@ export function separated(text: string): string {
   lines.forEach((row, index) => {
     if (/^\s{0,3}(```|~~~)/.test(row)) fenced = !fenced;
     if (fenced) return void out.push(row);
-    const rule = lines[index + 1] ?? "";
     if (!row.includes("|")) columns = 0;
-    if (row.includes("|") && isRule(rule)) {
+    const [inside, after] = columns && !isRule(row) ? parted(row, columns) : ["", row];
+    if (inside) out.push(inside, ...(after ? [""] : []));
+    if (inside && !after) return;
+    const rule = lines[index + 1] ?? "";
+    if (after.includes("|") && isRule(rule)) {
       columns = bars(rule.trim().replace(/^\||\|$/g, "")).length + 1;
-      out.push(...lastCells(row, columns));
-    } else if (columns && !isRule(row)) out.push(...firstCells(row, columns));
-    else out.push(...headings(row));
+      out.push(...lastCells(after, columns));
+    } else out.push(...headings(after));
   });
   return out.join("\n");
 }
 
 const isRule = (row: string): boolean => /^[\s:|-]+$/.test(row) && row.includes("|") && row.includes("-");
 const bars = (row: string): number[] => [...row.matchAll(/\|/g)].map((found) => found.index).filter((at) => row[at - 1] !== "\\");
-const headings = (row: string): string[] => row.split(/(?<=\S) (?=#{1,6} \S)/);
+const headings = (row: string): string[] => row.split(/(?<=\S) (?=#{2,6} \S)/);
 
 /** A table's head, and before it what else stands on its line. */
 function lastCells(row: string, columns: number): string[] {
@@ -59,22 +62,24 @@ function lastCells(row: string, columns: number): string[] {
   return before ? [...headings(before), "", row.slice(first)] : [row];
 }
 
-/** A table's row, and after it what else stands on its line. */
-function firstCells(row: string, columns: number): string[] {
-  const led = row.trimStart().startsWith("|");
-  const last = bars(row)[led ? columns : columns - 1];
-  const after = last === undefined ? "" : row.slice(last + 1).trim();
-  return after ? [row.slice(0, last! + 1), "", ...headings(after)] : [row];
+/** A table's row, and what else stands on its line. */
+function parted(row: string, columns: number): [inside: string, after: string] {
+  const last = bars(row)[row.trimStart().startsWith("|") ? columns : columns - 1];
+  return last === undefined ? [row, ""] : [row.slice(0, last + 1), row.slice(last + 1).trim()];
 }
 
 function fill(root: DocumentFragment, tokens: Token[], sources: ReadonlySet<number>): void {
   const open: (Node & ParentNode)[] = [root];
   const top = (): Node & ParentNode => open[open.length - 1]!;
+  const level = levels();
   tokens.forEach((token, index) => {
+    // The paragraph of an item in a list without blank lines.
+    if (token.hidden) return;
     if (token.type === "inline") inline(top(), token.children ?? [], sources);
     else if (token.nesting === -1) open.pop();
     else if (token.nesting === 1) {
-      const element = opening(token, tokens[index + 1]?.content ?? "");
+      const said = tokens.slice(index + 1, index + 8).find((next) => next.type === "inline")?.content ?? "";
+      const element = opening(token, said, level);
       top().append(element instanceof HTMLTableElement ? wide(element) : element);
       open.push(element);
     } else top().append(...leaf(token));
@@ -85,19 +90,32 @@ function fill(root: DocumentFragment, tokens: Token[], sources: ReadonlySet<numb
 const wide = (table: HTMLElement): HTMLElement =>
   el("div", { class: "wide", tabindex: 0, role: "group", "aria-label": "Table" }, table);
 
-function opening(token: Token, said: string): HTMLElement {
+/** The level for each heading of an answer: the first is the second of the page, and none is left out below it. */
+function levels(): (level: number) => number {
+  const above: number[] = [];
+  return (level) => {
+    while (above.length && above[above.length - 1]! >= level) above.pop();
+    above.push(level);
+    return Math.min(above.length + 1, 6);
+  };
+}
+
+function opening(token: Token, said: string, level: (level: number) => number): HTMLElement {
   const kind = token.type.replace(/_open$/, "");
   if (kind === "heading") {
     // A heading as long as this is a paragraph that lost its line end.
     if (said.length > LONGEST_HEADING) return el("p", { dir: "auto", class: "run-on" });
-    return el(`h${Math.min(Math.max(Number(token.tag.slice(1)), 2) + 1, 5)}` as "h3", { dir: "auto" });
+    return el(`h${level(Number(token.tag.slice(1)))}` as "h2", { dir: "auto" });
   }
   const name = PLAIN[kind] ?? "span";
-  const element = el(name, WITH_DIRECTION.has(name) ? { dir: "auto" } : {});
+  const element = el(name, name === "li" || name === "tr" ? {} : { dir: BY_FIRST_LETTER.has(name) ? direction(said) : "auto" });
   const start = Number(token.attrGet("start"));
   if (name === "ol" && Number.isSafeInteger(start) && start > 1) element.setAttribute("start", String(start));
   return element;
 }
+
+/** Of what holds other blocks, whose own `auto` would look past them. */
+const direction = (text: string): string => (RIGHT_TO_LEFT.test(/\p{L}/u.exec(text)?.[0] ?? "") ? "rtl" : "ltr");
 
 function leaf(token: Token): Node[] {
   if (token.type === "hr") return [el("hr")];
