@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from parallel_mcp.models import Answer, Basis, Citation, Research
+from parallel_mcp.models import Answer, Basis, Citation, Confidence, Research
 from parallel_mcp.report.html import page as file_of
 from parallel_mcp.settings import Settings
 from tests.page.harness import HERE, Watch, hosting
@@ -53,9 +53,9 @@ DATA = {
 
 def structured() -> Answer:
     fields = ("summary", "heights", "heights.0", "heights.1", "heights.1.metres", "causes", "history", "history.year")
-    levels = ("high", "medium", "low")
+    levels: tuple[Confidence, ...] = ("high", "medium", "low")
     basis = tuple(
-        Basis(field=field, reasoning=f"Because of {field}.", confidence=levels[place % 3], citations=(1, 2))  # type: ignore[arg-type]
+        Basis(field=field, reasoning=f"Because of {field}.", confidence=levels[place % 3], citations=(1, 2))
         for place, field in enumerate(fields)
     )
     return answer(data=DATA, content=json.dumps(DATA), basis=basis)
@@ -76,7 +76,9 @@ def of_many(count: int) -> Research:
 def recorded(name: str) -> Research:
     """A recorded answer of Parallel's as a research run, sources in the order in which they come."""
     body = json.loads((RECORDED / name).read_text("utf-8"))
-    content, citations, basis = body["choices"][0]["message"]["content"], {}, []
+    content: str = body["choices"][0]["message"]["content"]
+    citations: dict[str, Citation] = {}
+    basis: list[Basis] = []
     for entry in body["basis"]:
         for found in entry["citations"]:
             citations.setdefault(
