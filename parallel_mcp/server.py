@@ -13,8 +13,9 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS, GetPromptResult, Icon, InputRequiredResult
 from mcp_types import Resource as ListedResource
 
-from parallel_mcp import errors, sandbox, tools
+from parallel_mcp import errors, tools
 from parallel_mcp.client import ChatClient, Pacing, open_http
+from parallel_mcp.compat.logging import logging_left_alone
 from parallel_mcp.compat.unknown_names import reject_unknown_names
 from parallel_mcp.models import FREE, PRICES, research_models
 from parallel_mcp.prompts import PROMPTS, add_prompts, missing_arguments
@@ -97,27 +98,27 @@ def build(settings: Settings, fault: str | None = None) -> Server:
         CheckedTool.of(tools.web_answer, "Web answer", _BOLT),
         CheckedTool.of(tools.deep_research, "Deep research", _LENS, model=model),
     ]
-    server = Server(
-        NAME,
-        title="Parallel",
-        instructions=INSTRUCTIONS,
-        version=version(NAME),
-        website_url="https://parallel.ai",
-        tools=list(checked),
-        cache_hints={
-            "tools/list": LONG,
-            "resources/list": LONG,
-            "resources/templates/list": LONG,
-            "prompts/list": LONG,
-            "server/discover": LONG,
-        },
-        subscriptions=False,
-        # If logging is not configured, the SDK configures it; at INFO httpx2 would log every request.
-        log_level="WARNING",
-        middleware=[reject_unknown_names({"tools/call": {tool.name for tool in checked}, "prompts/get": set(PROMPTS)})],
-        extensions=[Tasks(settings.retention_days), page_extension()],
-        lifespan=lifespan,
-    )
+    known = {"tools/call": {tool.name for tool in checked}, "prompts/get": set(PROMPTS)}
+    with logging_left_alone():
+        server = Server(
+            NAME,
+            title="Parallel",
+            instructions=INSTRUCTIONS,
+            version=version(NAME),
+            website_url="https://parallel.ai",
+            tools=list(checked),
+            cache_hints={
+                "tools/list": LONG,
+                "resources/list": LONG,
+                "resources/templates/list": LONG,
+                "prompts/list": LONG,
+                "server/discover": LONG,
+            },
+            subscriptions=False,
+            middleware=[reject_unknown_names(known)],
+            extensions=[Tasks(settings.retention_days), page_extension()],
+            lifespan=lifespan,
+        )
     add_resources(server)
     add_prompts(server, research_models(settings.max_model))
     return server
@@ -129,6 +130,9 @@ async def open_app(settings: Settings, fault: str | None = None) -> AsyncIterato
     async with AsyncExitStack() as stack:
         base_url, origin, key = settings.base_url.rstrip("/"), settings.base_url.rstrip("/"), _key(settings)
         if settings.sandbox:
+            # With the web server that it needs: some 150 ms and 10 MB that nobody else has a use for.
+            from parallel_mcp import sandbox
+
             options = sandbox.SandboxOptions(corpus=settings.corpus, requests_per_minute=0)
             base_url = await stack.enter_async_context(sandbox.running(options))
             origin, key = " ".join(["sandbox", *settings.corpus]), "sandbox"

@@ -38,7 +38,7 @@ ROOMS: dict[str, set[str]] = {
     "http": {"server", "settings", "research", "errors", "telemetry", "compat"},
     "doctor": {"chat", "client", "errors", "research", "server", "settings"},
     "cli": {
-        *("environment", "errors", "hosts", "settings", "research", "server", "stdio", "http", "doctor"),
+        *("compat", "environment", "errors", "hosts", "settings", "research", "server", "stdio", "http", "doctor"),
         *("models", "sandbox", "report", "telemetry", "text", "tools"),
     },
     "__main__": {"stdio", "cli"},

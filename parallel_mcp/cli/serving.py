@@ -6,6 +6,7 @@ import click
 
 from parallel_mcp.cli.ending import Failed, Misused
 from parallel_mcp.cli.options import NAME, OwnOptionsFirst, no_front, setting_flags, settings_of, usable_settings
+from parallel_mcp.compat.imports import without_uvicorn
 from parallel_mcp.settings import Settings, SettingsError
 
 
@@ -21,8 +22,9 @@ def serve_stdio(flags: dict[str, Any]) -> None:
     """The MCP server in one process: with a front, the command line is asked for its engine."""
     import anyio
 
-    from parallel_mcp.server import build
-    from parallel_mcp.stdio.engine import serve
+    with without_uvicorn():
+        from parallel_mcp.server import build
+        from parallel_mcp.stdio.engine import serve
 
     anyio.run(serve, build(*_some_settings(flags)))
 
@@ -34,9 +36,10 @@ def engine(**flags: Any) -> None:
     """The server behind a front, which it outlives while research is under way. Not for use by hand."""
     import anyio
 
-    from parallel_mcp.server import build
-    from parallel_mcp.stdio.engine import serve_front
-    from parallel_mcp.stdio.finishing import Finishing
+    with without_uvicorn():
+        from parallel_mcp.server import build
+        from parallel_mcp.stdio.engine import serve_front
+        from parallel_mcp.stdio.finishing import Finishing
 
     settings, fault = _some_settings(flags)
     file = settings.finishing_file

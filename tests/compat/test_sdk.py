@@ -1,9 +1,11 @@
 """What the SDK gets wrong: a test that fails here says that the piece of `compat` in its name can go."""
 
 import json
+import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
+import anyio
 import httpx2
 import pytest
 from mcp import Client
@@ -89,3 +91,13 @@ async def test_checked_tools__unknown_arguments_are_ignored() -> None:
 def test_stdio__a_line_that_cannot_be_read_raises_where_nobody_can_answer_it() -> None:
     with pytest.raises(ValidationError):
         jsonrpc_message_adapter.validate_json('{"jsonrpc": "2.0", "id": 1, "method": "a\\ud83d"}', by_name=False)
+
+
+@pytest.mark.parametrize("module", ["rich.logging", "uvicorn"])
+async def test_a_plain_server_loads_what_only_other_servers_need(module: str) -> None:
+    """`compat.logging` and `compat.imports`."""
+    code = (
+        f"import sys; from mcp.server.mcpserver import MCPServer; MCPServer('plain'); print({module!r} in sys.modules)"
+    )
+    done = await anyio.run_process([sys.executable, "-c", code])
+    assert done.stdout.strip() == b"True"

@@ -16,7 +16,7 @@ import anyio
 import pytest
 
 from parallel_mcp.stdio import finishing
-from tests.support.fronts import Front, engines, engines_gone, fronted, research
+from tests.support.fronts import RECORDER, Front, engines, engines_gone, fronted, research
 from tests.support.upstream import Upstream
 
 pytestmark = [pytest.mark.anyio, pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")]
@@ -249,23 +249,13 @@ async def test_a_run_is_finished_though_the_package_is_gone_meanwhile(upstream: 
     assert await _finished_with_one_request(upstream, store)
 
 
-_RECORDER = """
-import os, sys
-class Recorder:
-    def find_spec(self, name, path=None, target=None):
-        with open(os.path.join(os.path.dirname(__file__), str(os.getpid())), "a") as file:
-            file.write(name + "\\n")
-sys.meta_path.insert(0, Recorder())
-"""
-
-
 async def test_everything_that_finishing_needs_is_imported_before_the_first_run(
     upstream: Upstream, tmp_path: Path
 ) -> None:
     gate, store = upstream.hold(), tmp_path / "research.sqlite3"
     folder = anyio.Path(tmp_path / "recorder")
     await folder.mkdir()
-    await (folder / "sitecustomize.py").write_text(_RECORDER)
+    await (folder / "sitecustomize.py").write_text(RECORDER)
     async with under_way(upstream, store, PYTHONPATH=str(folder)) as front:
         imported = folder / str(engines(store)[0])
         before = (await imported.read_text()).splitlines()

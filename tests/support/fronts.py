@@ -36,6 +36,17 @@ def ready(version=sys.argv[1]):
 """
 
 
+RECORDER = """
+import os, sys
+class Recorder:
+    def find_spec(self, name, path=None, target=None):
+        with open(os.path.join(os.path.dirname(__file__), str(os.getpid())), "a") as file:
+            file.write(name + "\\n")
+sys.meta_path.insert(0, Recorder())
+"""
+"""A sitecustomize.py that writes the names of the modules that its process loads, to a file named by its number."""
+
+
 class Front(Pipe):
     """A front, and the lines that it writes."""
 
