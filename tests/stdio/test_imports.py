@@ -15,11 +15,21 @@ pytestmark = [pytest.mark.anyio, pytest.mark.skipif(sys.platform != "linux", rea
 # Every package that the engine loads, beside the standard library. An addition here costs start and memory: is it
 # needed before the first call?
 PACKAGES = {
-    *("annotated_types", "anyio", "attr", "attrs", "click", "cryptography", "deprecated", "httpcore2", "httpx2"),
-    *("idna", "jsonschema", "jsonschema_specifications", "limits", "mcp", "mcp_types", "opentelemetry", "packaging"),
-    *("parallel_mcp", "platformdirs", "pydantic", "pydantic_core", "python_multipart", "referencing", "rpds"),
-    *("sniffio", "sse_starlette", "stamina", "starlette", "tenacity", "typing_extensions", "typing_inspection"),
-    *("h11", "socksio", "truststore", "wrapt"),
+    *("aiohappyeyeballs", "aiohttp", "aiosignal", "annotated_types", "anyio", "attr", "attrs", "click", "cryptography"),
+    *(
+        "frozenlist",
+        "h11",
+        "httpcore2",
+        "httpx2",
+        "idna",
+        "jsonschema",
+        "jsonschema_specifications",
+        "mcp",
+        "mcp_types",
+    ),
+    *("multidict", "opentelemetry", "parallel_mcp", "platformdirs", "propcache", "pydantic", "pydantic_core"),
+    *("python_multipart", "referencing", "rpds", "sniffio", "socksio", "sse_starlette", "stamina", "starlette"),
+    *("tenacity", "truststore", "typing_extensions", "typing_inspection", "yarl"),
 }
 
 NEVER = (
