@@ -10,8 +10,10 @@ from typing import Any, Literal
 
 import anyio
 from mcp import Client
-from mcp_types import CallToolResult, TextContent
+from mcp_types import CallToolResult, TextContent, Tool
 from openai import AsyncOpenAI
+from openai.types.chat import ChatCompletionToolParam
+from openai.types.shared_params import FunctionDefinition
 
 from evals.gate import Gate
 from parallel_mcp import sandbox
@@ -42,12 +44,13 @@ class Expected:
 
 @dataclass(frozen=True)
 class Case:
-    """One conversation; `holds` keeps its research runs working, `fault` is what is wrong upstream."""
+    """One conversation; `cases.toml` says what each means."""
 
     name: str
     turns: list[Expected]
     holds: bool = False
     fault: str | None = None
+    described: bool = True
 
 
 @dataclass(frozen=True)
@@ -103,20 +106,14 @@ async def _server(case: Case) -> AsyncIterator[tuple[Client, Gate]]:
 async def play(case: Case, model: AsyncOpenAI, name: str, channel: Channel) -> list[Done]:
     """What the model does in each turn."""
     async with _server(case) as (server, gate):
-        tools = [
-            {
-                "type": "function",
-                "function": {"name": tool.name, "description": tool.description, "parameters": tool.input_schema},
-            }
-            for tool in (await server.list_tools()).tools
-        ]
+        tools = [_offered(tool, case.described) for tool in (await server.list_tools()).tools]
         messages: list[Any] = [{"role": "system", "content": server.instructions}]
         done = []
         for turn in case.turns:
             messages.append({"role": "user", "content": turn.user})
             calls: list[Call] = []
             while True:
-                reply = await model.chat.completions.create(model=name, messages=messages, tools=tools)  # type: ignore[arg-type]
+                reply = await model.chat.completions.create(model=name, messages=messages, tools=tools)
                 message = reply.choices[0].message
                 messages.append(message.to_dict())
                 if not message.tool_calls or len(calls) >= MOST_CALLS:
@@ -134,6 +131,13 @@ async def play(case: Case, model: AsyncOpenAI, name: str, channel: Channel) -> l
         gate.open.set()
         await anyio.lowlevel.checkpoint()
         return done
+
+
+def _offered(tool: Tool, described: bool) -> ChatCompletionToolParam:
+    function: FunctionDefinition = {"name": tool.name, "parameters": tool.input_schema}
+    if described:
+        function["description"] = tool.description or ""
+    return {"type": "function", "function": function}
 
 
 def shown(result: CallToolResult, channel: Channel) -> str:
