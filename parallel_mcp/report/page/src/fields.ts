@@ -1,8 +1,8 @@
 // A structured answer: fields, lists and tables, each with its basis beside it.
 import { confidence } from "./confidence";
 import { el } from "./dom";
-import { link, markdown } from "./markdown";
-import { mark, withMarks } from "./marks";
+import { link, markdown, phrase } from "./markdown";
+import { mark } from "./marks";
 import { isFields } from "./model";
 import { clean, humanised, pathWords, plural, safeUrl } from "./text";
 import type { Basis } from "./model";
@@ -63,7 +63,7 @@ export class Fields {
       return anchor;
     }
     if (value.length <= LONGEST_LINE && !value.includes("\n")) {
-      return el("span", { dir: "auto" }, ...withMarks(clean(value), this.sources));
+      return phrase(value, this.sources);
     }
     return el("div", { class: "prose" }, markdown(value, this.sources));
   }

@@ -26,6 +26,13 @@ export function markdown(text: string, sources: ReadonlySet<number>): DocumentFr
   return fragment;
 }
 
+/** A single line of Markdown, without blocks. */
+export function phrase(text: string, sources: ReadonlySet<number>): HTMLElement {
+  const span = el("span", { dir: "auto" });
+  inline(span, parser.parseInline(clean(text), {})[0]?.children ?? [], sources);
+  return span;
+}
+
 /**
  * Answers come with headings, and the first and last rows of tables, run into the text around them.
  * Put them on lines of their own, outside code: a table would drop what stands beside its cells.

@@ -48,7 +48,7 @@ function facts(report: Report, look: Look): HTMLElement {
     ["Status", report.status === "completed" ? null : report.status],
     ["Model", line(report.model, 40) || null],
     ["Time", report.seconds === null ? null : duration(report.seconds)],
-    ["Cost", answer?.costUsd == null ? null : `$${answer.costUsd.toFixed(3)}`],
+    ["Cost", answer?.costUsd == null ? null : answer.costUsd === 0 ? "$0" : `$${answer.costUsd.toFixed(3)}`],
     ["Sources", answer ? String(answer.citations.length) : null],
     ["Asked", report.createdAt && day(report.createdAt, look)],
     ["Delivery", answer?.reused ? "kept answer, not paid again" : null],
