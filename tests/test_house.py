@@ -17,9 +17,9 @@ ROOMS: dict[str, set[str]] = {
     "models": set(),
     "environment": set(),
     "settings": {"environment", "models"},
-    "hosts": {"errors"},
     "telemetry": set(),
     "compat": {"telemetry"},
+    "hosts": {"compat", "errors"},
     "schemas": {"errors", "text"},
     "chat": {"errors", "models", "schemas", "text"},
     "client": {"chat", "errors", "models", "telemetry"},
@@ -107,3 +107,50 @@ def test_no_file_names_a_package_registry_or_a_path_of_this_machine() -> None:
 
 def test_lock_files_that_record_download_hosts_are_not_tracked() -> None:
     assert not {"uv.lock", "package-lock.json"} & {path.name for path in _tracked()}
+
+
+def _private_names(path: Path) -> set[str]:
+    """Private names that a file takes from elsewhere: of modules, and of objects that are not its own."""
+    tree = ast.parse(path.read_text("utf-8"))
+    modules = {
+        node.module
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module and re.search(r"(^|\.)_[a-z]", node.module)
+    }
+    names = {
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if re.match(r"_[a-z]", alias.name) and node.module != "__future__"
+    }
+    attributes = {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and re.match(r"_[a-z]", node.attr)
+        and not (isinstance(node.value, ast.Name) and node.value.id in ("self", "cls"))
+    }
+    return modules | names | attributes
+
+
+def _own_private_names() -> set[str]:
+    """Private names that our own modules and classes define."""
+    found: set[str] = {"_exit"}  # os._exit is documented
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                found.add(node.name)
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                found.add(node.id)
+            elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+                found.add(node.attr)
+    return found
+
+
+def test_private_names_of_dependencies_are_touched_in_compat_only() -> None:
+    own = _own_private_names()
+    for path in PACKAGE.rglob("*.py"):
+        if _room(path) != "compat":
+            foreign = _private_names(path) - own
+            assert not foreign, f"{path.relative_to(PACKAGE)} uses {sorted(foreign)}: that belongs in compat"

@@ -18,6 +18,7 @@ from json5.model import JSONArray, JSONObject
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from parallel_mcp.compat.json_five import span
 from parallel_mcp.hosts.table import Format
 
 ABSENT: Final = object()
@@ -125,22 +126,18 @@ def _index(place: _Holder, key: str | int) -> int | None:
     return len(names) - 1 - names[::-1].index(key) if key in names else None
 
 
-def _span(node: Any) -> tuple[int, int]:
-    return node._tok.index, (node._end_tok or node._tok).end
-
-
 def _member_spans(place: _Holder) -> list[tuple[int, int]]:
     """From the name, or in a list the value, to the end of the value."""
     starts = place.keys if isinstance(place, JSONObject) else place.values
-    return [(_span(start)[0], _span(end)[1]) for start, end in zip(starts, place.values, strict=True)]
+    return [(span(start)[0], span(end)[1]) for start, end in zip(starts, place.values, strict=True)]
 
 
 def _with(text: str, place: _Holder, key: str | int, wanted: Any) -> str:
-    start, end = _span(place)
+    start, end = span(place)
     members, unit = _member_spans(place), _unit(text)
     index = _index(place, key)
     if index is not None:
-        at, to = _span(place.values[index])
+        at, to = span(place.values[index])
         return text[:at] + _dumped(wanted, _margin(text, members[index][0]), unit) + text[to:]
     outer = _margin(text, start)
     inner = _margin(text, members[0][0]) if members else outer + unit
@@ -151,7 +148,7 @@ def _with(text: str, place: _Holder, key: str | int, wanted: Any) -> str:
         between = text[start + 1 : end - 1].rstrip()
         return text[: start + 1] + between + member + f"\n{outer}" + text[end - 1 :]
     comma = place.trailing_comma
-    at = _span(comma)[1] if comma else members[-1][1]
+    at = span(comma)[1] if comma else members[-1][1]
     # A comment on the rest of the line belongs to the member before it.
     comment = _LINE_COMMENT.match(text, at, end)
     rest = comment.end() if comment else at
@@ -186,7 +183,7 @@ def _without(text: str, place: _Holder, key: str | int) -> str:
     if index + 1 < len(members):
         end = _comma(text, end, members[index + 1][0]) + 1
     elif place.trailing_comma:
-        end = _span(place.trailing_comma)[1]
+        end = span(place.trailing_comma)[1]
     elif index:
         # The comma in front goes, and a comment behind it stays.
         comma = _comma(text, members[index - 1][1], start)

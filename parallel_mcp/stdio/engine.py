@@ -21,6 +21,7 @@ from mcp.shared.message import SessionMessage
 from mcp_types import JSONRPCNotification, JSONRPCRequest
 
 from parallel_mcp import telemetry
+from parallel_mcp.compat.lowlevel import lowlevel
 from parallel_mcp.errors import ParallelError
 from parallel_mcp.server import NAME, Server
 from parallel_mcp.stdio.finishing import Finishing
@@ -62,7 +63,7 @@ async def _served(
     parent: bool,
 ) -> None:
     # The SDK's own entry decides the era at the first request and then refuses the other one.
-    low: LowLevelServer[AppContext] = server._lowlevel_server
+    low: LowLevelServer[AppContext] = lowlevel(server)
     try:
         with anyio.CancelScope() as serving:
             async with _watched(serving, parent=parent), low.lifespan(low) as app:

@@ -16,6 +16,7 @@ from mcp.shared.message import SessionMessage
 from mcp_types import jsonrpc_message_adapter
 from pydantic import ValidationError
 
+from parallel_mcp.compat.lowlevel import lowlevel
 from parallel_mcp.server import NAME, Server, build
 from parallel_mcp.settings import Settings, stdio_flags
 from parallel_mcp.stdio.snapshot import FILE, HANDSHAKES, KEY, LISTS, MODERN
@@ -82,7 +83,7 @@ async def answers(settings: Settings) -> dict[str, str]:
 
 
 async def _exchanged(server: Server, messages: list[dict[str, Any]]) -> list[tuple[str, bytes]]:
-    low = server._lowlevel_server
+    low = lowlevel(server)
     send, read = anyio.create_memory_object_stream[Item](len(messages))
     write, answered = anyio.create_memory_object_stream[SessionMessage](len(messages))
     lines: list[tuple[str, bytes]] = []

@@ -8,7 +8,10 @@ from typing import Any
 import anyio
 import httpx2
 import pytest
+from json5 import loads
+from json5.loader import ModelLoader
 from mcp import Client
+from mcp.server.lowlevel.server import Server as LowLevelServer
 from mcp.server.mcpserver import MCPServer
 from mcp_types import jsonrpc_message_adapter
 from pydantic import ValidationError
@@ -101,3 +104,20 @@ async def test_a_plain_server_loads_what_only_other_servers_need(module: str) ->
     )
     done = await anyio.run_process([sys.executable, "-c", code])
     assert done.stdout.strip() == b"True"
+
+
+def test_lowlevel__the_low_level_server_has_no_public_name() -> None:
+    server = plain_server()
+    public = [getattr(server, name) for name in dir(server) if not name.startswith("_")]
+    assert not any(isinstance(value, LowLevelServer) for value in public)
+
+
+def test_json_five__a_node_does_not_say_where_it_stands() -> None:
+    node = loads('{"a": 1}', loader=ModelLoader()).value
+    assert not {name for name in vars(node) if not name.startswith("_")} & {
+        "start",
+        "end",
+        "position",
+        "span",
+        "tokens",
+    }
