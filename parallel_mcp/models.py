@@ -103,7 +103,7 @@ class Question(Frozen):
 
 
 class Citation(Frozen):
-    """A source. `number` counts from 1 and is what the prose and the basis refer to."""
+    """A source. `number` is what the prose and the basis refer to."""
 
     number: int
     url: str
@@ -121,7 +121,7 @@ class Basis(Frozen):
 
 
 class Answer(Frozen):
-    """An answer with its sources. `cost_usd` in US dollars, `seconds` of work upstream."""
+    """An answer with its sources. `cost_usd` in US dollars, None where unknown; `seconds` of work upstream."""
 
     content: str
     data: Json
@@ -129,7 +129,7 @@ class Answer(Frozen):
     basis: tuple[Basis, ...]
     model: Model
     interaction_id: str | None
-    cost_usd: float
+    cost_usd: float | None
     seconds: float
     reused: bool
     warnings: tuple[str, ...]

@@ -2,16 +2,34 @@
 
 import re
 
-# C0 and C1 controls but for newline and tab, lone surrogates, and the bidirectional overrides, which let
-# text pose as other text in a terminal.
-_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+# Form feeds, vertical tabs, lone carriage returns and NEL separate words.
+_BLANK = re.compile(r"\r(?!\n)|[\x0b\x0c\x85]")
+
+# C0 and C1 controls but for newline and tab, and lone surrogates; then what lets text pose as other text: direction
+# marks, overrides and isolates, and the invisible tag characters.
+_UNSAFE = re.compile(
+    r"[\x00-\x08\x0d-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]"
+)
+_ANY = re.compile(f"{_BLANK.pattern}|{_UNSAFE.pattern}")
 
 
 def clean(text: str, limit: int | None = None) -> str:
-    """Text from outside, without control characters and terminal escapes; newlines and tabs stay.
+    """Text from outside, without control characters, terminal escapes and invisible marks; newlines and tabs stay.
 
     `limit` is in characters; a longer text is cut and ends in an ellipsis.
     """
     if limit is not None and len(text) > limit:
-        return _UNSAFE.sub("", text[: limit - 1]).rstrip() + "…"
-    return _UNSAFE.sub("", text)
+        return clean(text[: limit - 1]).rstrip() + "…"
+    return _UNSAFE.sub("", _BLANK.sub(" ", text)) if _ANY.search(text) else text
+
+
+def paired(text: str) -> str:
+    """Text whose surrogate halves are put together where they are pairs; a half alone becomes U+FFFD.
+
+    Halves come from streams that cut between two UTF-16 units, and no encoder takes them.
+    """
+    if not _SURROGATE.search(text):
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

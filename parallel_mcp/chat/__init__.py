@@ -4,7 +4,7 @@ Everything that the documentation calls "always empty" may be null, "" or absent
 finish_reason is read, as a sign that a stream came to its end.
 """
 
-from parallel_mcp.chat.answer import CUT_SHORT, GARBLED, NAMED_BY_MODEL, answer, said_so_far
+from parallel_mcp.chat.answer import CUT_SHORT, GARBLED, NAMED_BY_MODEL, STOPPED_EARLY, answer, is_whole, said_so_far
 from parallel_mcp.chat.events import Event, Events
 from parallel_mcp.chat.message import Reply
 from parallel_mcp.chat.reading import Reading, parse
@@ -17,6 +17,7 @@ __all__ = [
     "GARBLED",
     "NAMED_BY_MODEL",
     "PROMPT_VERSION",
+    "STOPPED_EARLY",
     "Assembly",
     "Event",
     "Events",
@@ -24,6 +25,7 @@ __all__ = [
     "Reading",
     "Reply",
     "answer",
+    "is_whole",
     "names_sources",
     "parse",
     "refusal",

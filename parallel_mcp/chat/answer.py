@@ -1,67 +1,197 @@
 """A reply understood: an answer with its sources."""
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from parallel_mcp import errors, schemas
-from parallel_mcp.chat.citations import joined
+from parallel_mcp.chat.annotations import annotated
+from parallel_mcp.chat.citations import basis, entries, source_of
+from parallel_mcp.chat.marks import marks_in
 from parallel_mcp.chat.message import Reply, begun_object
-from parallel_mcp.chat.named import prose_of, with_named_sources
-from parallel_mcp.chat.request import names_sources
+from parallel_mcp.chat.named import answer_words, linked_sources, named_sources, unread_warning
+from parallel_mcp.chat.numbering import Numbered, Source, number_sources
+from parallel_mcp.chat.request import names_sources, sources_property
+from parallel_mcp.chat.values import dict_of
 from parallel_mcp.models import Answer, Question
 from parallel_mcp.text import clean
 
 NAMED_BY_MODEL = "The sources were named by the model from what it found; they were not retrieved or quoted here."
 CUT_SHORT = "The answer came without its end mark, or a part of it could not be read: it may be cut short."
+STOPPED_EARLY = "The model stopped before its end, so the answer is cut: finish_reason"
 GARBLED = "Bytes of the answer that were not UTF-8 were replaced by \ufffd."
+NOT_JSON = "The answer is not JSON as output_schema asked; it is given as text, and data is null."
+
+_THINKING = re.compile(r"\s*<think>.*?</think>\s*", re.DOTALL)
+
+
+def is_whole(answer: Answer) -> bool:
+    """Whether an answer came to its end; one that did not is never given again."""
+    return not any(warning.startswith((CUT_SHORT, STOPPED_EARLY)) for warning in answer.warnings)
 
 
 def said_so_far(question: Question, content: str, *, answer_citations: bool) -> str:
-    """The words of an unfinished answer that a person can read; JSON is never shown."""
+    """The words of an unfinished answer that a person can read; JSON and thoughts are never shown."""
     if question.output_schema is not None:
         return ""
+    content = _without_thinking(content)
+    if content.lstrip().startswith("<think>"):
+        return ""
     if not names_sources(question, answer_citations):
-        return content
+        return clean(content)
     prose, brace, _ = content.partition("{")
-    return (brace and prose_of(begun_object(content))) or ("" if prose.lstrip().startswith("`") else prose)
+    return clean((brace and answer_words(begun_object(content))) or ("" if prose.lstrip().startswith("`") else prose))
 
 
-def answer(question: Question, reply: Reply, *, answer_citations: bool, cost_usd: float, seconds: float) -> Answer:
+@dataclass(slots=True)
+class _Said:
+    """What a reply says before its sources have numbers."""
+
+    content: str
+    data: Any = None
+    sources: Sequence[Source] = ()
+    listed: Sequence[Source | None] = ()
+    warnings: list[str] = field(default_factory=list)
+
+
+def answer(
+    question: Question, reply: Reply, *, answer_citations: bool, cost_usd: float | None, seconds: float
+) -> Answer:
     """A reply understood. Never fails: what does not fit becomes a warning, for it was paid for."""
-    warnings = [warning for warning, due in ((CUT_SHORT, not reply.whole), (GARBLED, reply.garbled)) if due]
-    basis, citations = joined(reply.basis)
-    content, data = clean(reply.content), None
+    content = _without_thinking(reply.content)
+    found = entries(reply.basis)
     if question.output_schema is not None:
-        content, data, said = _structured(content, reply.content, question.output_schema)
-        warnings += said
+        said = _structured(question, content, names_sources(question, answer_citations))
     elif names_sources(question, answer_citations):
-        content, named = with_named_sources(content, reply)
-        if named and not citations:
-            citations = named
-            warnings.append(NAMED_BY_MODEL)
+        said = _with_named_sources(content, reply)
+    else:
+        said = _Said(_unwrapped_text(content))
+    retrieved = [source for entry in found for source in entry.sources]
+    sources, listed = said.sources, said.listed
+    if not retrieved:
+        said.content, elsewhere, placed = _elsewhere(said.content, reply)
+        sources, listed = (elsewhere, placed) if elsewhere else (sources, listed)
+        if sources and not elsewhere:
+            said.warnings.append(NAMED_BY_MODEL)
+    numbered = _numbered(said, retrieved or sources, () if retrieved else listed)
     return Answer(
-        content=content,
-        data=data,
-        citations=tuple(citations),
-        basis=tuple(basis),
+        content=numbered.prose,
+        data=said.data,
+        citations=numbered.citations,
+        basis=tuple(basis(found, numbered.numbers)),
         model=question.model,
         interaction_id=clean(reply.interaction_id or "").strip() or None,
         cost_usd=cost_usd,
         seconds=round(seconds, 3),
         reused=False,
-        warnings=tuple(warnings),
+        warnings=(*_endings(reply), *said.warnings, *_unresolved(numbered)),
     )
 
 
-def _structured(content: str, raw: str, schema: Mapping[str, Any]) -> tuple[str, Any, list[str]]:
+def _endings(reply: Reply) -> list[str]:
+    stopped = f"{STOPPED_EARLY} {clean(reply.stopped, 40)!r}." if reply.stopped else ""
+    due = ((CUT_SHORT, not reply.whole and not stopped), (stopped, bool(stopped)), (GARBLED, reply.garbled))
+    return [warning for warning, is_due in due if is_due]
+
+
+def _unresolved(numbered: Numbered) -> list[str]:
+    if not numbered.unresolved or not numbered.citations:
+        return []
+    shown = ", ".join(f"[{number}]" for number in sorted(numbered.unresolved)[:10])
+    return [f"The text's {shown} came without a list that says what they mean; they name none of these sources."]
+
+
+def _numbered(said: _Said, sources: Sequence[Source], listed: Sequence[Source | None]) -> Numbered:
+    """Numbers for the sources. Text is read for marks; in data the strings are, and they stay as they are."""
+    if said.data is None:
+        return number_sources(clean(said.content), sources, listed)
+    marked = "\n".join(mark.text for text in _strings(said.data) for mark in marks_in(text))
+    numbered = number_sources(marked, sources, listed)
+    return Numbered(said.content, numbered.citations, numbered.numbers, numbered.unresolved)
+
+
+def _strings(data: Any) -> list[str]:
+    found: list[str] = []
+    waiting = [data]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str):
+            found.append(value)
+        elif isinstance(value, dict | list):
+            waiting += value.values() if isinstance(value, dict) else value
+    return found
+
+
+def _without_thinking(content: str) -> str:
+    """The content without the thoughts that some models put before it."""
+    thinking = _THINKING.match(content)
+    return content[thinking.end() :] if thinking and content[thinking.end() :].strip() else content
+
+
+def _unwrapped_text(content: str) -> str:
+    """The text in `{"output": "..."}`, where that is the whole answer."""
+    stripped = content.strip()
+    if stripped.startswith("{") and stripped.endswith("}") and '"output"' in stripped[:100]:
+        found = _object_said(stripped)
+        if found.keys() == {"output"} and isinstance(found["output"], str):
+            return found["output"]
+    return content
+
+
+def _structured(question: Question, content: str, asked_for_sources: bool) -> _Said:
+    schema = question.output_schema
+    assert schema is not None
     try:
-        data = schemas.read(raw)
+        data = schemas.unwrapped(schema, schemas.read(content))
     except ValueError:
-        return content, None, ["The answer is not JSON as output_schema asked; it is given as text, and data is null."]
+        return _Said(clean(content), warnings=[NOT_JSON])
+    said = _Said("", data)
+    name = sources_property(schema) if asked_for_sources else None
+    if name is not None and isinstance(data, dict) and name in data:
+        named = named_sources({name: data.pop(name)})
+        said.sources, said.listed = named.sources, named.listed
+        said.warnings += [unread_warning(named.unread)] if named.unread else []
+    said.content = clean(json.dumps(data, ensure_ascii=False))
+    said.warnings += _checked(schema, data)
+    return said
+
+
+def _checked(schema: Mapping[str, Any], data: Any) -> list[str]:
     try:
         warnings = [f"The answer does not fit output_schema: {problem}" for problem in schemas.problems(schema, data)]
-        warnings += schemas.lint(schema)
+        return [*warnings, *schemas.lint(schema)]
     except errors.SchemaRefused:
-        warnings = ["The answer was not checked against output_schema, which is not one that can be checked."]
-    return clean(json.dumps(data, ensure_ascii=False)), data, warnings
+        return ["The answer was not checked against output_schema, which is not one that can be checked."]
+
+
+def _with_named_sources(content: str, reply: Reply) -> _Said:
+    """The prose and the sources of `{answer, citations}`; plain text instead is simply the answer."""
+    found = sources = _object_said(content)
+    if not reply.whole and not found:
+        # Of a list that is cut short, the last URL may be half of one.
+        found, sources = begun_object(content), begun_object(content, open_text=False)
+    prose = answer_words(found)
+    if not prose:
+        return _Said(content, sources=linked_sources(content))
+    named = named_sources(sources)
+    said = _Said(prose, sources=[*named.sources, *linked_sources(prose)], listed=named.listed)
+    said.warnings += [unread_warning(named.unread)] if named.unread else []
+    return said
+
+
+def _elsewhere(content: str, reply: Reply) -> tuple[str, Sequence[Source], Sequence[Source | None]]:
+    """The sources in the fields of other services, where there is no basis."""
+    listed = [source if source[0] else None for source in map(source_of, reply.listed)]
+    if any(listed):
+        return content, [source for source in listed if source], listed
+    content, sources = annotated(content, reply.annotations)
+    return content, sources, ()
+
+
+def _object_said(content: str) -> dict[str, Any]:
+    try:
+        return dict_of(schemas.read(content))
+    except ValueError:
+        return {}

@@ -1,48 +1,53 @@
-"""Basis and citations: numbered by URL, one basis entry a field."""
+"""Basis and citations as they come from upstream."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any, cast
 
+from parallel_mcp.chat.links import same_page
+from parallel_mcp.chat.numbering import Source
 from parallel_mcp.chat.values import dict_of, list_of, text_of
-from parallel_mcp.models import Basis, Citation, Confidence
+from parallel_mcp.models import Basis, Confidence
 from parallel_mcp.text import clean
 
-Source = tuple[str, str | None, Sequence[str]]
-"""URL, title and excerpts."""
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A basis entry before its sources have numbers."""
+
+    field: str
+    reasoning: str
+    confidence: Confidence | None
+    sources: Sequence[Source]
 
 
-def numbered(sources: Iterable[Source]) -> list[Citation]:
-    """Sources numbered in order, one number a URL; what is said of one URL at several places is gathered."""
-    titles: dict[str, str | None] = {}
-    excerpts: dict[str, dict[str, None]] = {}
-    for url, title, texts in sources:
-        titles[url] = titles.get(url) or title
-        excerpts.setdefault(url, {}).update(dict.fromkeys(texts))
+def entries(raw: Sequence[Any]) -> list[Entry]:
+    """One entry a basis entry; what is no object is dropped."""
     return [
-        Citation(number=number, url=url, title=title, excerpts=tuple(excerpts[url]))
-        for number, (url, title) in enumerate(titles.items(), 1)
-    ]
-
-
-def joined(raw: Sequence[Any]) -> tuple[list[Basis], list[Citation]]:
-    """One basis entry a field or element, with citation numbers for citations; what is no object is dropped."""
-    entries = [entry for entry in raw if isinstance(entry, Mapping)]
-    cited = [
-        [source for item in list_of(entry.get("citations")) if (source := source_of(item))[0]] for entry in entries
-    ]
-    citations = numbered(chain.from_iterable(cited))
-    numbers = {citation.url: citation.number for citation in citations}
-    fields: dict[str, list[Basis]] = {}
-    for entry, sources in zip(entries, cited, strict=True):
-        one = Basis(
+        Entry(
             field=clean(field_of(entry)),
             reasoning=clean(text_of(entry.get("reasoning")) or ""),
             confidence=_confidence(entry.get("confidence")),
-            citations=tuple(dict.fromkeys(numbers[url] for url, _, _ in sources)),
+            sources=[source for item in list_of(entry.get("citations")) if (source := source_of(item))[0]],
+        )
+        for entry in raw
+        if isinstance(entry, Mapping)
+    ]
+
+
+def basis(found: Iterable[Entry], numbers: Mapping[str, int]) -> list[Basis]:
+    """One basis entry a field or element, with citation numbers; `numbers` are by `same_page` of a URL."""
+    fields: dict[str, list[Basis]] = {}
+    for entry in found:
+        one = Basis(
+            field=entry.field,
+            reasoning=entry.reasoning,
+            confidence=entry.confidence,
+            citations=tuple(dict.fromkeys(numbers[same_page(url)] for url, _, _ in entry.sources)),
         )
         fields.setdefault(one.field, []).append(one)
-    return [_merged(same) for same in fields.values()], citations
+    return [_merged(same) for same in fields.values()]
 
 
 def _merged(same: Sequence[Basis]) -> Basis:
@@ -67,12 +72,15 @@ def source_of(item: Any) -> Source:
     """A citation as it came: an object, or only its URL."""
     source = {"url": item} if isinstance(item, str) else dict_of(item)
     title = " ".join(clean(text_of(source.get("title")) or "").split()) or None
-    excerpts = source.get("excerpts")
+    excerpts = next((found for name in _EXCERPTS if (found := source.get(name))), None)
     texts = [excerpts] if isinstance(excerpts, str) else list_of(excerpts)
-    return _url(source.get("url")), title, [clean(text) for text in texts if isinstance(text, str) and text.strip()]
+    return url_of(source.get("url")), title, [clean(text) for text in texts if isinstance(text, str) and text.strip()]
 
 
-def _url(value: Any) -> str:
+_EXCERPTS = ("excerpts", "exactQuote", "snippet")
+
+
+def url_of(value: Any) -> str:
     """A URL on one line, without spaces: it stands in lists and in Markdown."""
     return "%20".join(clean(text_of(value) or "").replace("\n", "").replace("\t", "").split())
 

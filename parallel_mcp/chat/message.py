@@ -13,7 +13,8 @@ from parallel_mcp.chat.values import dict_of, list_of, text_of
 class Reply:
     """What came back, before it is understood.
 
-    `whole` is False where the end, or a part, may be missing; `garbled` where bytes were no UTF-8.
+    `whole` is False where the end, or a part, may be missing; `garbled` where bytes were no UTF-8. `stopped` says why
+    the model ended too early, where it did. `listed` are the sources in the fields of other services, in their order.
     """
 
     content: str
@@ -21,6 +22,27 @@ class Reply:
     interaction_id: str | None
     whole: bool
     garbled: bool = False
+    stopped: str | None = None
+    listed: tuple[Any, ...] = ()
+    annotations: tuple[Any, ...] = ()
+
+
+_ENDED_WELL = frozenset({"stop", "end_turn", "tool_calls", "function_call", "eos", "complete", "completed"})
+
+
+def stopped_early(finish_reason: Any) -> str | None:
+    """A finish_reason other than the ordinary ones: length, content_filter, error."""
+    said = text_of(finish_reason)
+    return None if said is None or said.strip().lower() in _ENDED_WELL else said
+
+
+def listed_sources(place: Mapping[str, Any]) -> list[Any]:
+    """`citations`, with what `search_results` say of the same; other services count their marks by these."""
+    cited, results = list_of(place.get("citations")), list_of(place.get("search_results"))
+    if not cited:
+        return results
+    by_url = {dict_of(result).get("url"): result for result in results}
+    return [by_url.get(item, item) if isinstance(item, str) else item for item in cited]
 
 
 def content_of_completion(completion: Mapping[str, Any]) -> str:

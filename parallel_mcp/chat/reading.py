@@ -2,14 +2,23 @@
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Literal
 
 from parallel_mcp.chat.events import Event, Events
-from parallel_mcp.chat.message import Reply, begun_object, content_of_completion, first_choice
+from parallel_mcp.chat.message import (
+    Reply,
+    begun_object,
+    content_of_completion,
+    first_choice,
+    listed_sources,
+    stopped_early,
+)
 from parallel_mcp.chat.refusal import Hide, object_of
 from parallel_mcp.chat.stream import Assembly
 from parallel_mcp.chat.values import decoded, dict_of, list_of, text_of
 from parallel_mcp.errors import AnswerUnreadable, UpstreamError
+from parallel_mcp.text import paired
 
 _BOM = b"\xef\xbb\xbf"
 _EVENT_LINE = re.compile(rb"(data|event|id|retry)?:|(data|event|id|retry)[\r\n]")
@@ -69,7 +78,7 @@ class Reading:
             return parse(self._head + b"".join(self._body), self._hide)
         self._told(self._events.end())
         reply = self._assembly.reply(broken=broken)
-        return Reply(reply.content, reply.basis, reply.interaction_id, reply.whole, self._events.garbled)
+        return replace(reply, garbled=self._events.garbled)
 
 
 def _kind(head: bytes) -> Literal["stream", "object"] | None:
@@ -102,4 +111,13 @@ def parse(body: bytes, hide: Hide = str) -> Reply:
     places = (completion, choice, message)
     basis = next((found for place in places if (found := list_of(place.get("basis")))), [])
     interaction_id = next((name for place in places if (name := text_of(place.get("interaction_id")))), None)
-    return Reply(content, basis, interaction_id, whole, garbled)
+    return Reply(
+        content=paired(content),
+        basis=basis,
+        interaction_id=interaction_id,
+        whole=whole,
+        garbled=garbled,
+        stopped=stopped_early(choice.get("finish_reason")),
+        listed=tuple(next((found for place in places if (found := listed_sources(place))), [])),
+        annotations=tuple(each for place in places for each in list_of(place.get("annotations"))),
+    )

@@ -3,20 +3,22 @@
 from collections.abc import Mapping
 from typing import Any
 
-from parallel_mcp.models import Question
+from parallel_mcp.models import Model, Question
 
-PROMPT_VERSION = 1
+PROMPT_VERSION = 2
 """Part of what makes two questions the same; raise it when `request` asks in other words."""
+
+_SOURCES: Mapping[str, Any] = {
+    "type": "array",
+    "items": {"type": "string"},
+    "description": "URLs of the sources that support the answer",
+}
 
 _ANSWER_SCHEMA: Mapping[str, Any] = {
     "type": "object",
     "properties": {
         "answer": {"type": "string", "description": "The direct answer to the question, complete, in plain prose"},
-        "citations": {
-            "type": "array",
-            "items": {"type": "string"},
-            "description": "URLs of the sources that support the answer",
-        },
+        "citations": _SOURCES,
     },
     "required": ["answer", "citations"],
     "additionalProperties": False,
@@ -25,16 +27,38 @@ _ANSWER_SCHEMA: Mapping[str, Any] = {
 
 def names_sources(question: Question, answer_citations: bool) -> bool:
     """Whether `speed` is asked to name its sources, which it does only inside a schema."""
-    return question.model == "speed" and question.output_schema is None and answer_citations
+    return question.model == Model.SPEED and answer_citations
 
 
-def request(question: Question, *, stream: bool, answer_citations: bool) -> dict[str, Any]:
-    """The body of `POST /chat/completions`."""
+def sources_property(schema: Mapping[str, Any]) -> str | None:
+    """The property that asks for sources beside those of a caller's schema; None where the schema forbids one more."""
+    if schema.keys() & {"propertyNames", "maxProperties", "patternProperties", "unevaluatedProperties", "$ref"}:
+        return None
+    taken = schema.get("properties") or {}
+    return next((name for name in ("citations", "sources", "source_urls") if name not in taken), None)
+
+
+def _schema(question: Question, answer_citations: bool) -> Mapping[str, Any] | None:
+    """The schema that is sent: the caller's, with a property for sources where the model must be asked for them."""
+    schema = question.output_schema
+    if not names_sources(question, answer_citations):
+        return schema
+    if schema is None:
+        return _ANSWER_SCHEMA
+    name = sources_property(schema)
+    if name is None:
+        return schema
+    required = [*schema.get("required", ()), name]
+    return {**schema, "properties": {**schema["properties"], name: _SOURCES}, "required": required}
+
+
+def request(question: Question, *, stream: bool, answer_citations: bool, name: str | None = None) -> dict[str, Any]:
+    """The body of `POST /chat/completions`; `name` is the model's name at another endpoint than Parallel's."""
     messages = [{"role": "user", "content": question.text}]
     if question.instructions:
         messages.insert(0, {"role": "system", "content": question.instructions})
-    body: dict[str, Any] = {"model": question.model, "messages": messages, "stream": stream}
-    schema = _ANSWER_SCHEMA if names_sources(question, answer_citations) else question.output_schema
+    body: dict[str, Any] = {"model": name or str(question.model), "messages": messages, "stream": stream}
+    schema = _schema(question, answer_citations)
     if schema is not None:
         body["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
     if question.follow_up_to:

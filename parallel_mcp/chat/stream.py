@@ -1,16 +1,17 @@
 """A stream of chunks put together."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
 from parallel_mcp import errors
 from parallel_mcp.chat.citations import field_of
-from parallel_mcp.chat.message import Reply, content_of, first_choice
+from parallel_mcp.chat.message import Reply, content_of, first_choice, listed_sources, stopped_early
 from parallel_mcp.chat.refusal import Hide, error_in_answer, object_of
 from parallel_mcp.chat.values import dict_of, list_of, text_of
 from parallel_mcp.errors import AnswerUnreadable, UpstreamError
+from parallel_mcp.text import paired
 
 
 @dataclass(slots=True)
@@ -24,6 +25,9 @@ class Assembly:
     done: bool = False
     said: bool = False
     _finished: bool = False
+    _stopped: str | None = None
+    _listed: Sequence[Any] = ()
+    _annotations: list[Any] = field(default_factory=list)
     _basis: dict[str, list[Any]] = field(default_factory=dict)
     _interaction_id: str | None = None
     _parts: list[str] = field(default_factory=list)
@@ -53,6 +57,7 @@ class Assembly:
         for place in (chunk, choice, message, delta):
             self._note(place)
         self._finished = self._finished or bool(choice.get("finish_reason"))
+        self._stopped = stopped_early(choice.get("finish_reason")) or self._stopped
         return content_of(delta) or self._more(content_of(message))
 
     def _note(self, place: Mapping[str, Any]) -> None:
@@ -62,6 +67,8 @@ class Assembly:
             found.setdefault(field_of(entry), []).append(entry)
         self._basis |= found
         self._interaction_id = text_of(place.get("interaction_id")) or self._interaction_id
+        self._listed = listed_sources(place) or self._listed
+        self._annotations += list_of(place.get("annotations"))
 
     def _more(self, whole: str) -> str:
         """What a `message` adds: some services repeat the whole text in it."""
@@ -76,7 +83,15 @@ class Assembly:
             raise self._unreadable or self._nothing()
         whole = self._unreadable is None and (self.done or (self._finished and not broken))
         basis = list(chain.from_iterable(self._basis.values()))
-        return Reply("".join(self._parts), basis, self._interaction_id, whole)
+        return Reply(
+            content=paired("".join(self._parts)),
+            basis=basis,
+            interaction_id=self._interaction_id,
+            whole=whole,
+            stopped=self._stopped,
+            listed=tuple(self._listed),
+            annotations=tuple(self._annotations),
+        )
 
     def _nothing(self) -> UpstreamError:
         if self.done or self._finished:

@@ -16,8 +16,7 @@ from dataclasses import dataclass, replace
 import anyio
 from anyio.abc import TaskGroup
 
-from parallel_mcp import errors, telemetry
-from parallel_mcp.chat import CUT_SHORT
+from parallel_mcp import chat, errors, telemetry
 from parallel_mcp.client import ChatClient, OnProgress
 from parallel_mcp.errors import ParallelError
 from parallel_mcp.models import Answer, Question
@@ -344,7 +343,7 @@ class ResearchService:
         except ParallelError as error:
             in_flight.refused = principal.brought and isinstance(error, errors.KeyRefused)
             return Outcome(error=str(error), may_be_billed=error.may_be_billed)
-        return Outcome(answer=answer, reusable=CUT_SHORT not in answer.warnings)
+        return Outcome(answer=answer, reusable=chat.is_whole(answer))
 
     async def _answered(
         self, principal: Principal, question: Question, in_flight: InFlight, max_wait: float | None = None

@@ -2,11 +2,12 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
 from parallel_mcp.schemas.values import MOST_ANSWER_DEPTH, MOST_ANSWER_VALUES, flaw_of
+from parallel_mcp.text import paired
 
 _MOST_RUNS = 1_000  # of braces in prose
 
@@ -14,24 +15,78 @@ _MOST_RUNS = 1_000  # of braces in prose
 def read(text: str) -> Any:
     """The JSON value that a model wrote, whatever it put around it.
 
-    Plain JSON and JSON in one code fence may be any value. Out of prose only an object is taken: the longest run of
-    balanced braces, so that a piece of a broken or truncated answer never passes for the answer.
+    Plain JSON and JSON in one code fence may be any value, with commas too many; JSON text inside a JSON string is
+    read once more. Out of prose only an object is taken: the longest run of balanced braces, so that a piece of a
+    broken or truncated answer never passes for the answer.
     Raises ValueError if there is none, or if it is deeper than 100 levels, larger than 200,000 values or not finite.
     """
     text = text.strip("\ufeff \t\r\n")
+    value = _read(text)
+    if _HALF.search(text):
+        # Half a surrogate pair costs itself and not the answer.
+        try:
+            value = json.loads(paired(json.dumps(value, ensure_ascii=False)))
+        except RecursionError:
+            raise ValueError("the JSON is nested too deep") from None
+    return _sound(value)
+
+
+def _read(text: str) -> Any:
     fenced = _FENCED.match(text)
     for candidate in (text, *([fenced["inside"].strip()] if fenced else [])):
+        for attempt in (_decoded, _decoded_without_last_commas):
+            try:
+                value = attempt(candidate)
+            except (ValueError, RecursionError):
+                continue
+            return _inside(value)
+    return _object_in(text)
+
+
+def _decoded(text: str) -> Any:
+    return _DECODER.decode(text)
+
+
+def _decoded_without_last_commas(text: str) -> Any:
+    """As `_decoded`, where only commas before a closing bracket stand in the way."""
+    if text[:1] not in ("{", "["):
+        raise ValueError("it is no object or list")
+    return _DECODER.decode(_STRING_OR_LAST_COMMA.sub(lambda found: found[0] if found[0][0] == '"' else "", text))
+
+
+def _inside(value: Any) -> Any:
+    """The object or list in a string that is JSON by itself, which some models write."""
+    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
         try:
-            value = _DECODER.decode(candidate)
+            inner = _DECODER.decode(value.strip())
         except (ValueError, RecursionError):
-            continue
-        return _sound(value)
-    return _sound(_object_in(text))
+            return value
+        return inner if isinstance(inner, dict | list) else value
+    return value
+
+
+def unwrapped(schema: Mapping[str, Any], value: Any) -> Any:
+    """The value without one wrapping too many, where that is certain.
+
+    A list of one object is that object, and an object with one property that the schema does not know stands for
+    what is in it, if that has properties of the schema.
+    """
+    known = schema.get("properties") or {}
+    if isinstance(value, list) and len(value) == 1:
+        inner = value[0]
+    elif isinstance(value, dict) and len(value) == 1 and not value.keys() & known.keys():
+        inner = _inside(next(iter(value.values())))
+    else:
+        return value
+    return inner if isinstance(inner, dict) and inner.keys() & known.keys() else value
 
 
 _FENCED = re.compile(r"\A(?P<fence>```+|~~~+)[^\n`{\[]*\n(?P<inside>.*)\n[ \t]*(?P=fence)\Z", re.DOTALL)
 _OPENING = re.compile(r'\{(?=\s*["}])')
-_BRACE_OR_STRING = re.compile(r'"(?:[^"\\]|\\.)*"?|[{}]', re.DOTALL)
+_HALF = re.compile(r"[\ud800-\udfff]|\\u[dD][89a-fA-F]")
+_STRING = r'"[^"\\]*(?:\\.[^"\\]*)*"?'
+_BRACE_OR_STRING = re.compile(rf"{_STRING}|[{{}}]", re.DOTALL)
+_STRING_OR_LAST_COMMA = re.compile(rf"{_STRING}|,(?=\s*[}}\]])", re.DOTALL)
 
 
 def _no_constant(name: str) -> Any:

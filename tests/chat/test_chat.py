@@ -76,7 +76,11 @@ def test_speed_is_asked_for_its_sources_unless_it_is_turned_off_or_has_a_schema(
     assert set(asked["properties"]) == {"answer", "citations"}
     assert "response_format" not in chat.request(SPEED, stream=True, answer_citations=False)
     own = SPEED.model_copy(update={"output_schema": SCHEMA})
-    assert chat.request(own, stream=True, answer_citations=True)["response_format"]["json_schema"]["schema"] == SCHEMA
+    sent = chat.request(own, stream=True, answer_citations=True)["response_format"]["json_schema"]["schema"]
+    assert list(sent["properties"]) == ["n", "citations"]
+    assert sent["required"] == ["n", "citations"]
+    sent = chat.request(own, stream=True, answer_citations=False)["response_format"]["json_schema"]["schema"]
+    assert sent == SCHEMA
 
 
 # Replies that were not streamed
@@ -357,7 +361,7 @@ def test_generated_refusals_are_always_an_error_of_ours(body: bytes, status: int
 
 def test_named_sources_are_numbered_once_each_and_only_from_the_web() -> None:
     urls = ["https://a.example/1", "javascript:alert(1)", "https://a.example/1", "file:///etc/passwd", "ftp://a", "a b"]
-    urls += ["HTTP://b.example/x y\n", "http://", "https://[", "data:text/html,x"]
+    urls += ["HTTP://b.example/x%20y\n", "http://", "https://[", "data:text/html,x"]
     content = json.dumps({"answer": "So.", "citations": [*urls, None, 5, {"url": "https://c.example", "title": "C"}]})
     answer = understood(said(content), SPEED)
     assert answer.content == "So."
@@ -366,7 +370,10 @@ def test_named_sources_are_numbered_once_each_and_only_from_the_web() -> None:
         (2, "HTTP://b.example/x%20y", None),
         (3, "https://c.example", "C"),
     ]
-    assert answer.warnings == (NAMED_BY_MODEL,)
+    unread, named = answer.warnings
+    assert named == NAMED_BY_MODEL
+    assert "“javascript:alert(1)”" in unread
+    assert "“a b”" in unread
 
 
 @pytest.mark.parametrize("content", ['{"answer": "So.", "citations": ["https://a.example"]}'])

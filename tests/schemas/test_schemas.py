@@ -287,7 +287,6 @@ def test_the_longest_of_several_objects_is_the_answer() -> None:
         '{"a": NaN}',
         '{"a": -Infinity}',
         '{"a": 1e999}',
-        '{"a": "\\ud800"}',
         '{"a": ' + "1" * 5_000 + "}",
     ],
 )

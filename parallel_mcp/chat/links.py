@@ -1,0 +1,90 @@
+"""Links in text: Markdown links, URLs in angle brackets and bare ones. Linear in time and lazy."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+_MOST_TITLE = 300
+_MOST_URL = 4_000
+
+_SCHEME = re.compile(r"https?://", re.IGNORECASE)
+_BARE = re.compile(r"""(?:(?![,;]https?://)[^\s<>"\\^`{|}\[\]【】（），。、])+""", re.IGNORECASE)
+_TITLE_BEFORE = re.compile(r"\[([^\[\]\n]*(?:\[[^\[\]\n]*\][^\[\]\n]*)*)\]\(<?\Z")
+_TITLE_AFTER = re.compile(r"""\s{0,3}(?:"[^"\n]{0,300}"|'[^'\n]{0,300}')?\s{0,3}\)""")
+_TRAILING = ".,;:!?'\"*_~“”’»"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link as it is written at `start:end`; `title` is empty for a bare URL."""
+
+    start: int
+    end: int
+    url: str
+    title: str = ""
+
+
+def links_in(text: str) -> Iterator[Link]:
+    """The http and https links of a text, in order."""
+    at = 0
+    while found := _SCHEME.search(text, at):
+        link = _link(text, found.start())
+        at = max(link.end, found.end())
+        if is_web(link.url):
+            yield link
+
+
+def _link(text: str, start: int) -> Link:
+    bare = _BARE.match(text, start, start + _MOST_URL)
+    assert bare is not None
+    url = _trimmed(bare.group())
+    end = start + len(url)
+    if text[start - 1 : start] == "<" and text[end : end + 1] == ">":
+        start, end = start - 1, end + 1
+    titled = _TITLE_BEFORE.search(text, max(start - _MOST_TITLE, 0), start + (text[start] == "<"))
+    closing = _TITLE_AFTER.match(text, end) if titled else None
+    if titled and closing:
+        return Link(titled.start(), closing.end(), url, " ".join(titled[1].split()))
+    return Link(start, end, url)
+
+
+def _trimmed(url: str) -> str:
+    """A URL without the punctuation of the sentence around it; a bracket that it opened itself stays."""
+    while url:
+        if url[-1] in _TRAILING or (url[-1] == ")" and url.count("(") < url.count(")")):
+            url = url[:-1]
+        else:
+            break
+    unopened = _unopened(url)
+    return url if unopened is None else _trimmed(url[:unopened])
+
+
+def _unopened(url: str) -> int | None:
+    """Where a bracket closes that the URL did not open: there a Markdown link ends."""
+    depth = 0
+    for place, char in enumerate(url):
+        depth += (char == "(") - (char == ")")
+        if depth < 0:
+            return place
+    return None
+
+
+def is_web(url: str) -> bool:
+    """Whether it is a whole http or https URL."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        return False
+
+
+def same_page(url: str) -> str:
+    """What two spellings of one URL have in common: scheme, case of the host and a last slash do not count."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url
+    query = f"?{parts.query}" if parts.query else ""
+    fragment = f"#{parts.fragment}" if parts.fragment else ""
+    return f"{parts.netloc.lower()}{parts.path.rstrip('/')}{query}{fragment}" if parts.netloc else url

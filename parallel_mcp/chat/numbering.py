@@ -1,0 +1,105 @@
+"""Which source has which number: as the prose's own marks and list have it, the others after those."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from itertools import count
+
+from parallel_mcp.chat.links import same_page
+from parallel_mcp.chat.marks import Mark, marks_in, rewritten
+from parallel_mcp.chat.references import References, references
+from parallel_mcp.models import Citation
+
+Source = tuple[str, str | None, Sequence[str]]
+"""URL, title and excerpts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """Prose whose marks are the numbers of `citations`, and no other; `unresolved` are marks that name none of them."""
+
+    prose: str
+    citations: tuple[Citation, ...]
+    numbers: Mapping[str, int]
+    """The number of a source by `same_page` of its URL."""
+    unresolved: AbstractSet[int]
+
+
+def number_sources(prose: str, sources: Iterable[Source], listed: Sequence[Source | None] = ()) -> Numbered:
+    """Number what an answer cites.
+
+    `sources` are those of its basis; `listed` stands in the order that its marks count, where it came as a list of
+    its own: None keeps the place of what is no source. The number of a mark that cannot be resolved goes to no source.
+    """
+    said = references(prose)
+    marks = list(marks_in(said.prose))
+    defined = _defined(said, marks, listed)
+    plain = {number for mark in marks if mark.url is None for number in mark.numbers}
+    unresolved = (plain | said.doubtful) - defined.keys()
+    linked = [(mark.url, None, ()) for mark in marks if mark.url is not None]
+    rest = [*sources, *((url, title, ()) for url, title in said.unnumbered), *filter(None, listed), *linked]
+    citations, numbers = _cited(defined, rest, unresolved)
+    return Numbered(
+        prose=rewritten(said.prose, marks, lambda mark: _written(mark, defined, numbers)),
+        citations=citations,
+        numbers=numbers,
+        unresolved=unresolved & plain,
+    )
+
+
+def _defined(said: References, marks: Sequence[Mark], listed: Sequence[Source | None]) -> dict[int, Source]:
+    """The sources that marks name: by the prose's own list, else by the list beside it, and by links of their own."""
+    defined: dict[int, Source] = {number: (url, title, ()) for number, (url, title) in said.numbered.items()}
+    if not defined and not said.doubtful and any(mark.url is None for mark in marks):
+        defined = {number: source for number, source in enumerate(listed, 1) if source is not None}
+    links: dict[int, list[str]] = {}
+    for mark in marks:
+        if mark.url is not None and len(mark.numbers) == 1:
+            links.setdefault(mark.numbers[0], []).append(mark.url)
+    for number, urls in links.items():
+        if number not in defined and number not in said.doubtful and len({same_page(url) for url in urls}) == 1:
+            defined[number] = (urls[0], None, ())
+    return defined
+
+
+@dataclass(slots=True)
+class _Gathered:
+    url: str
+    title: str | None
+    excerpts: dict[str, None] = field(default_factory=dict)
+
+
+def _cited(
+    defined: Mapping[int, Source], rest: Iterable[Source], taken: AbstractSet[int]
+) -> tuple[tuple[Citation, ...], dict[str, int]]:
+    """One citation a number; what is said of one page at several places is gathered at its first."""
+    gathered: dict[int, _Gathered] = {}
+    numbers: dict[str, int] = {}
+    for number, (url, title, excerpts) in sorted(defined.items()):
+        gathered[number] = _Gathered(url, title, dict.fromkeys(excerpts))
+        numbers.setdefault(same_page(url), number)
+    following = max(defined, default=0)
+    for url, title, excerpts in rest:
+        page = same_page(url)
+        if page not in numbers:
+            following = next(number for number in count(following + 1) if number not in taken)
+            numbers[page] = following
+            gathered[following] = _Gathered(url, title)
+        one = gathered[numbers[page]]
+        one.title = one.title or title
+        one.excerpts.update(dict.fromkeys(excerpts))
+    citations = [
+        Citation(number=number, url=one.url, title=one.title, excerpts=tuple(one.excerpts))
+        for number, one in gathered.items()
+    ]
+    return tuple(citations), numbers
+
+
+def _written(mark: Mark, defined: Mapping[int, Source], numbers: Mapping[str, int]) -> str:
+    """A mark in the one form `[3]`, with the number of its source; one that names no source stays as it is."""
+    if mark.url is not None:
+        number = numbers[same_page(mark.url)]
+        return mark.text if mark.numbers == (number,) else f"[{number}]({mark.url})"
+    if mark.text.startswith("[") and mark.text[1:-1].replace(" ", "").replace(",", "").isdigit():
+        return mark.text
+    return f"[{', '.join(map(str, mark.numbers))}]" if defined.keys() >= set(mark.numbers) else mark.text
