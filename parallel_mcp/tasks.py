@@ -133,7 +133,7 @@ class Tasks(Extension):
         ended = _iso(row.finished_at or row.created_at)
         try:
             # As for the call that sent the request: the same at every poll, so the answer's age is left out.
-            result = tools.research_result(row, sent=True, limit=limit)
+            result = tools.research_result(row, first=True, limit=limit)
         except errors.ResearchEnded as error:
             message = str(error)
             if row.status == "cancelled":

@@ -84,7 +84,7 @@ def answer(question: str | None, named: str | None, as_json: bool, path: str | N
     "--model",
     type=click.Choice([model.value for model in RESEARCH_MODELS]),
     default=None,
-    help="base unless told otherwise",
+    help="Else the default model",
 )
 @click.option("--fresh", is_flag=True, help="Ask again even if it was answered lately")
 @click.option("--id", "research_id", metavar="ID", help="Go on waiting for this research run")
@@ -112,12 +112,12 @@ def research(
             if cancel:
                 raise Misused("--cancel goes with --id.")
             request, flags = _request(question, given)
-            row, sent = run(_research, settings_of(flags), request, pending)
+            row, first = run(_research, settings_of(flags), request, pending)
         else:
             _, flags = _parts(given)
-            row, sent = run(_resumed, settings_of(flags), research_id, cancel, pending)
+            row, first = run(_resumed, settings_of(flags), research_id, cancel, pending)
         pending.finished = row.answer is not None
-        put_run(output, row, sent=sent, cancelling=cancel)
+        put_run(output, row, first=first, cancelling=cancel)
 
 
 def _request(question: str | None, given: dict[str, Any]) -> tuple[_Request, dict[str, Any]]:
@@ -164,8 +164,8 @@ async def _research(settings: Settings, request: _Request, pending: Pending) -> 
         async with shown(tools.opening_message(model)) as tell:
             row, admission = await app.service.ask(principal, question, fresh=request.fresh)
             pending.research_id, pending.sent = row.research_id, True
-            row, took_over = await app.service.wait(principal, row.research_id, math.inf, tell)
-        return row, admission == "added" or took_over
+            row, _ = await app.service.wait(principal, row.research_id, math.inf, tell)
+        return row, admission != "finished"
 
 
 async def _resumed(settings: Settings, research_id: str, cancel: bool, pending: Pending) -> "tuple[ResearchRun, bool]":
@@ -174,13 +174,15 @@ async def _resumed(settings: Settings, research_id: str, cancel: bool, pending: 
     from parallel_mcp.server import open_app
 
     async with open_app(settings) as app:
-        pending.research_id = (await found(app.service.store, research_id)).research_id
+        seen = await found(app.service.store, research_id)
+        pending.research_id = seen.research_id
         principal = app.who(None)
         if cancel:
             return await app.service.cancel(principal, pending.research_id), False
         async with shown("Researching") as tell:
             pending.sent = True
-            return await app.service.wait(principal, pending.research_id, math.inf, tell)
+            row, _ = await app.service.wait(principal, pending.research_id, math.inf, tell)
+        return row, seen.status == "working"
 
 
 def _put_answer(output: Output, request: _Request, answer: "Answer") -> None:
@@ -215,12 +217,12 @@ def _put_answer(output: Output, request: _Request, answer: "Answer") -> None:
 
 
 def put_run(
-    output: Output, row: "ResearchRun", *, sent: bool, cancelling: bool = False, with_question: bool = False
+    output: Output, row: "ResearchRun", *, first: bool, cancelling: bool = False, with_question: bool = False
 ) -> None:
     """Print a run as it is: its answer, or that it goes on or was stopped. Fails where it ended without an answer."""
     from parallel_mcp import tools
 
-    research = tools.research_of(row, sent=sent)
+    research = tools.research_of(row, reused=not first)
     if row.status in ("failed", "cancelled") and not cancelling:
         kind = "cancelled" if row.status == "cancelled" else "research_ended"
         failed = Failed(in_flags(tools.ended_words(row)), research_id=row.research_id, may_be_billed=row.may_be_billed)
@@ -229,10 +231,10 @@ def put_run(
     if output.format != "text":
         output.put(as_format(output.format, research))
     elif research.answer is None:
-        result = tools.research_result(row, sent=sent, limit=10**9, cancelling=cancelling)
+        result = tools.research_result(row, first=first, limit=10**9, cancelling=cancelling)
         output.put(in_flags(str(getattr(result.content[0], "text", ""))))
     else:
-        _put_research(output, research, [in_flags(note) for note in tools.provenance(row, sent)], with_question)
+        _put_research(output, research, [in_flags(note) for note in tools.provenance(row, first)], with_question)
 
 
 def _put_research(output: Output, research: "Research", notes: list[str], with_question: bool) -> None:

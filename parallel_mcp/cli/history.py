@@ -94,7 +94,7 @@ def show(
     with reported(as_json=as_json):
         output = Output.chosen(named, as_json, path)
         row = _stored(settings_of(flags), lambda store: found(store, research_id, whose))
-        put_run(output, row, sent=False, with_question=True)
+        put_run(output, row, first=False, with_question=True)
 
 
 def _stored(settings: Settings, read: "Callable[[Store], Awaitable[T]]") -> T:

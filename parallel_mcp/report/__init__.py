@@ -1,7 +1,8 @@
 """Answers and research as text: what a tool says in prose, and a research run in every format."""
 
+from parallel_mcp.report.fitting import fit
 from parallel_mcp.report.formats import FORMATS, Format
 from parallel_mcp.report.markdown import markdown
-from parallel_mcp.report.prose import fit, prose
+from parallel_mcp.report.prose import prose
 
 __all__ = ["FORMATS", "Format", "fit", "markdown", "prose"]

@@ -1,13 +1,13 @@
-"""A research as Markdown, for people and for files."""
+"""A research run as Markdown, for people and for files."""
 
 import re
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from parallel_mcp.models import Answer, Citation, Research
 
 
 def markdown(research: Research) -> str:
-    """The question, the answer as it came, and numbered sources with their excerpts.
+    """The question, the answer as it came, and sources with the numbers that the answer uses, and their excerpts.
 
     Titles and excerpts are text from the web: they are escaped, and only http(s) URLs become links.
     """
@@ -21,38 +21,58 @@ def markdown(research: Research) -> str:
 
 
 def _answer(answer: Answer) -> list[str]:
-    parts = [f"```json\n{answer.content}\n```" if answer.data is not None else answer.content]
+    parts = [_fenced(answer.content) if answer.data is not None else answer.content]
     if answer.citations:
         parts += ["## Sources", "\n".join(_source(citation) for citation in answer.citations)]
     if answer.basis:
         parts += ["## Basis", "\n".join(_because(answer))]
     if answer.warnings:
         parts += ["## Notes", "\n".join(f"- {_escaped(warning)}" for warning in answer.warnings)]
-    return [*parts, f"_Cost: ${answer.cost_usd:.3f}_"]
+    return [*parts, f"_Cost: {'unknown' if answer.cost_usd is None else f'${answer.cost_usd:.3f}'}_"]
+
+
+def _fenced(text: str) -> str:
+    """JSON in a code fence that no run of backticks inside it can close."""
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}json\n{text}\n{fence}"
 
 
 def _because(answer: Answer) -> list[str]:
     lines = []
     for entry in answer.basis:
-        marks = "".join(f"[{number}]" for number in entry.citations)
-        sure = f" ({entry.confidence})" if entry.confidence else ""
+        marks = "".join(rf"\[{number}\]" for number in entry.citations)
+        sure = f" ({entry.confidence} confidence)" if entry.confidence else ""
         lines.append(f"- **{_line(entry.field)}**{sure} {marks} {_line(entry.reasoning)}".rstrip())
     return lines
 
 
 def _source(citation: Citation) -> str:
-    lines = [f"{citation.number}. {_link(citation)}"]
-    lines += [f"   > {_line(excerpt)}" for excerpt in citation.excerpts]
+    """A bullet with the number: an ordered list would count by itself, and numbers may have gaps."""
+    lines = [rf"- \[{citation.number}\] {_link(citation)}"]
+    lines += [f"  > {_line(excerpt)}" for excerpt in citation.excerpts]
     return "\n".join(lines)
 
 
 def _link(citation: Citation) -> str:
     title = _line(citation.title or citation.url)
+    url = _web_url(citation.url)
+    return f"[{title}](<{url}>)" if url else f"{title} - `{_line(citation.url).replace('`', '')}`"
+
+
+def _web_url(url: str) -> str | None:
+    """An http or https URL in ASCII, its host in punycode: letters that look alike must not pose as another host."""
     try:
-        linked = urlsplit(citation.url).scheme in ("http", "https")
-    except ValueError:
-        linked = False
-    return f"[{title}](<{quote(citation.url, safe=_URL_SAFE)}>)" if linked else f"{title} - `{_line(citation.url)}`"
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        if parts.scheme not in ("http", "https") or not host:
+            return None
+        if not host.isascii():
+            netloc = host.encode("idna").decode("ascii") + (f":{parts.port}" if parts.port else "")
+            url = urlunsplit(parts._replace(netloc=netloc))
+    except (ValueError, UnicodeError):
+        return None
+    return quote(url, safe=_URL_SAFE)
 
 
 _URL_SAFE = ":/?#[]@!$&'*+,;=%~-._"

@@ -9,7 +9,7 @@ import math
 import secrets
 import traceback
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 
@@ -147,15 +147,25 @@ class ResearchService:
         return in_flight.words if in_flight is not None else ""
 
     async def research(
-        self, principal: Principal, question: Question, seconds: float, on_progress: OnProgress, *, fresh: bool = False
-    ) -> tuple[ResearchRun, bool]:
-        """Take a question in and wait for it: `ask`, then `wait`, with fewer looks at the store."""
+        self,
+        principal: Principal,
+        question: Question,
+        seconds: float,
+        on_progress: OnProgress,
+        on_row: Callable[[ResearchRun], None],
+        *,
+        fresh: bool = False,
+    ) -> tuple[ResearchRun, Admission]:
+        """Take a question in and wait for it: `ask`, then `wait`, with fewer looks at the store.
+
+        `on_row` gets the row that is waited for.
+        """
         waiter = secrets.token_hex(8)
         row, admission = await self.ask(principal, question, fresh=fresh, waiter=waiter)
-        if row.status != "working":
-            return row, False
-        row, took_over = await self._wait(principal, row.research_id, seconds, on_progress, waiter, row)
-        return row, admission == "added" or took_over
+        on_row(row)
+        if row.status == "working":
+            row, _ = await self._wait(principal, row.research_id, seconds, on_progress, waiter, row)
+        return row, admission
 
     async def ask(
         self, principal: Principal, question: Question, *, fresh: bool = False, waiter: str | None = None
@@ -443,7 +453,6 @@ class ResearchService:
         await self._verify_key(principal)
         key = join_key(principal.scope, question)
         in_flight = self._answers_in_flight.get(key)
-        joined = in_flight is not None
         if in_flight is None:
             in_flight = self._begin_answer(principal, question, key)
         telemetry.joined(in_flight.call)
@@ -459,7 +468,7 @@ class ResearchService:
             raise in_flight.error or errors.ConnectionLost(
                 "this server stopped working on it", may_be_billed=in_flight.sent
             )
-        return in_flight.answer.model_copy(update={"reused": True}) if joined else in_flight.answer
+        return in_flight.answer
 
     def _begin_answer(self, principal: Principal, question: Question, key: str) -> AnswerInFlight:
         if self._closing or self._finishing:

@@ -1,13 +1,14 @@
 """What a tool works with: the lifespan's context."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from mcp.server.mcpserver import Context
 
 from parallel_mcp.models import Model
 from parallel_mcp.research import Principal, ResearchService
+from parallel_mcp.tools.deliveries import Deliveries
 
 HEARTBEAT_SECONDS = 10.0
 
@@ -24,6 +25,7 @@ class AppContext:
     max_model: Model
     max_result_chars: int
     heartbeat_seconds: float = HEARTBEAT_SECONDS
+    deliveries: Deliveries = field(default_factory=Deliveries)
 
 
 def app_of(ctx: Context[AppContext, Any]) -> AppContext:

@@ -7,9 +7,8 @@ from mcp_types import CallToolResult
 from pydantic import Field
 
 from parallel_mcp import errors
-from parallel_mcp.client import OnProgress
 from parallel_mcp.models import Model, Research, research_models
-from parallel_mcp.research import ResearchRun
+from parallel_mcp.research import Admission, ResearchRun
 from parallel_mcp.tools.arguments import (
     MAX_TEXT_CHARS,
     FollowUp,
@@ -21,7 +20,7 @@ from parallel_mcp.tools.arguments import (
     question_of,
 )
 from parallel_mcp.tools.context import AppContext, app_of
-from parallel_mcp.tools.progress import opening_message, with_progress
+from parallel_mcp.tools.progress import Reporter, opening_message, with_progress
 from parallel_mcp.tools.results import research_result
 
 
@@ -69,23 +68,33 @@ async def deep_research(
     check_allowed(model, app.max_model)
     principal = app.who(ctx)
 
-    async def work(on_progress: OnProgress) -> tuple[ResearchRun, bool]:
-        return await app.service.research(principal, whole, app.wait_seconds, on_progress, fresh=fresh)
+    async def work(reporter: Reporter) -> tuple[ResearchRun, Admission]:
+        wait = app.wait_seconds
+        return await app.service.research(principal, whole, wait, reporter.tell, reporter.works_on, fresh=fresh)
 
-    row, sent = await with_progress(ctx, opening_message(model), work)
-    return research_result(row, sent=sent, limit=app.max_result_chars)
+    row, admission = await with_progress(ctx, opening_message(model), work)
+    first = app.deliveries.first(row, by_id=False) or admission != "finished"
+    return research_result(row, first=first, limit=app.max_result_chars)
 
 
 async def _resumed(ctx: Context[AppContext, Any], app: AppContext, research_id: str, cancel: bool) -> CallToolResult:
     principal = app.who(ctx)
     if cancel:
         row = await app.service.cancel(principal, research_id)
-        return research_result(row, sent=False, limit=app.max_result_chars, cancelling=True)
-    wait = app.wait_seconds
-    row, sent = await with_progress(
-        ctx, "Researching", lambda on_progress: app.service.wait(principal, research_id, wait, on_progress)
-    )
-    return research_result(row, sent=sent, limit=app.max_result_chars)
+        first = app.deliveries.first(row, by_id=True)
+        return research_result(row, first=first, limit=app.max_result_chars, cancelling=True)
+
+    async def work(reporter: Reporter) -> ResearchRun:
+        # Once without waiting, for what is worked on and since when.
+        row, _ = await app.service.wait(principal, research_id, 0, reporter.tell)
+        reporter.works_on(row)
+        if row.status == "working":
+            row, _ = await app.service.wait(principal, research_id, app.wait_seconds, reporter.tell)
+        return row
+
+    row = await with_progress(ctx, "Researching", work)
+    first = app.deliveries.first(row, by_id=True)
+    return research_result(row, first=first, limit=app.max_result_chars)
 
 
 def _only_id(others: tuple[object, ...]) -> None:

@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 import anyio
 from mcp.server.mcpserver import Context
 
-from parallel_mcp.client import OnProgress
 from parallel_mcp.errors import ParallelError
 from parallel_mcp.models import Model
+from parallel_mcp.research import ResearchRun
 from parallel_mcp.tools.context import AppContext, app_of
 
 T = TypeVar("T")
@@ -22,18 +22,18 @@ def opening_message(model: Model) -> str:
     return f"Researching with {model}, which usually takes {model.usual_time}"
 
 
-async def with_progress(ctx: Context[AppContext, Any], begin: str, work: Callable[[OnProgress], Awaitable[T]]) -> T:
+async def with_progress(ctx: Context[AppContext, Any], begin: str, work: Callable[["Reporter"], Awaitable[T]]) -> T:
     """Do the work and report progress meanwhile: at once, when there are new words, and by the clock.
 
     Values are seconds and strictly increase; nothing is reported after the work is done.
     """
-    reporter = _Reporter(ctx, begin)
+    reporter = Reporter(ctx, begin)
     failure: ParallelError | None = None
     result: list[T] = []
     async with anyio.create_task_group() as group:
         group.start_soon(reporter.run, app_of(ctx).heartbeat_seconds)
         try:
-            result.append(await work(reporter.tell))
+            result.append(await work(reporter))
         except ParallelError as error:
             # Carried out of the group, which would wrap it.
             failure = error
@@ -43,7 +43,9 @@ async def with_progress(ctx: Context[AppContext, Any], begin: str, work: Callabl
     return result[0]
 
 
-class _Reporter:
+class Reporter:
+    """Tells a host how far a call is. The clock of a run counts from its question, over all calls."""
+
     every_seconds = 0.5
 
     def __init__(self, ctx: Context[AppContext, Any], begin: str) -> None:
@@ -53,11 +55,18 @@ class _Reporter:
         self._words = ""
         self._news = anyio.Event()
 
+    def works_on(self, row: ResearchRun) -> None:
+        """What is worked on, once it is known."""
+        self._began = min(self._began, time.monotonic() - row.seconds)
+        self._begin = opening_message(row.question.model)
+
     def tell(self, words: str) -> None:
+        """Take the newest words of the answer."""
         self._words = words
         self._news.set()
 
     async def run(self, heartbeat: float) -> None:
+        """Report until cancelled."""
         value = 0.0
         while True:
             elapsed = time.monotonic() - self._began

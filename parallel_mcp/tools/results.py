@@ -1,6 +1,5 @@
 """Answers and research runs as tool results."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from mcp_types import CallToolResult, ContentBlock, ResourceLink, TextContent
@@ -16,20 +15,19 @@ _QUESTION_CHARS = 300
 
 def answer_result(answer: Answer, limit: int) -> CallToolResult:
     """An answer without a row as a tool result."""
-    shared = "The same question was under way already: its answer is shared, and nothing more was sent."
-    notes = [shared] if answer.reused else []
-    said = fit(answer, limit, lambda short: len(prose(short, notes)), None)
-    shown = fit(answer, limit, lambda short: len(short.model_dump_json()), None)
+    notes = _follow_up(answer)
+    shown = fit(answer, limit, lambda short: max(_bytes(prose(short, notes)), _bytes(short.model_dump_json())), None)
     return CallToolResult(
-        content=[TextContent(type="text", text=prose(said, notes))], structured_content=shown.model_dump(mode="json")
+        content=[TextContent(type="text", text=prose(shown, notes))], structured_content=shown.model_dump(mode="json")
     )
 
 
-def research_of(row: ResearchRun, *, sent: bool = False) -> Research:
+def research_of(row: ResearchRun, *, reused: bool = True) -> Research:
     """A row as the tools and resources show it."""
     answer = row.answer
     if answer is not None:
-        answer = answer.model_copy(update={"reused": not sent, "cost_usd": round(row.cost_usd, 6)})
+        cost = None if answer.cost_usd is None else round(row.cost_usd, 6)
+        answer = answer.model_copy(update={"reused": reused, "cost_usd": cost})
     return Research(
         research_id=row.research_id,
         status=row.status,
@@ -43,31 +41,48 @@ def research_of(row: ResearchRun, *, sent: bool = False) -> Research:
     )
 
 
-def research_result(row: ResearchRun, *, sent: bool, limit: int, cancelling: bool = False) -> CallToolResult:
-    """A row as a tool result: the answer or how to go on. Raises ResearchEnded where there is no answer."""
-    research = research_of(row, sent=sent)
+def research_result(row: ResearchRun, *, first: bool, limit: int, cancelling: bool = False) -> CallToolResult:
+    """A row as a tool result: the answer or how to go on. Raises ResearchEnded where there is no answer.
+
+    `first` says that an answer is handed out for the first time.
+    """
+    research = research_of(row, reused=not first)
     if research.answer is not None:
-        return _answered(research, research.answer, provenance(row, sent), limit)
+        return _answered(research, research.answer, provenance(row, first), limit)
     if row.status == "working":
-        return _without_answer(research, _released_text(row) if cancelling else _working_text(research), limit)
+        text = _released_text(row) if cancelling else _working_text(research)
+        return _without_answer(research, text, limit)
     if row.status == "cancelled" and cancelling:
         return _without_answer(research, f"Research {row.research_id} is stopped. {_billed(row)}", limit)
     raise errors.ResearchEnded(ended_words(row))
 
 
-def _answered(research: Research, answer: Answer, notes: Sequence[str], limit: int) -> CallToolResult:
+def _answered(research: Research, answer: Answer, notes: list[str], limit: int) -> CallToolResult:
+    """The same answer in both channels, within the limit in each."""
     uri = f"research://{research.research_id}/md"
+    notes = [*notes, *_follow_up(answer)]
 
     def showing(short: Answer) -> Research:
         question = research.question if short is answer else _quoted(research.question)
         return research.model_copy(update={"answer": short, "question": question})
 
-    said = fit(answer, limit, lambda short: len(prose(short, notes)), uri)
-    shown = fit(answer, limit, lambda short: len(showing(short).model_dump_json()), uri)
-    content: list[ContentBlock] = [TextContent(type="text", text=prose(said, notes))]
-    if said is not answer or shown is not answer:
+    def size(short: Answer) -> int:
+        return max(_bytes(prose(short, notes)), _bytes(showing(short).model_dump_json()))
+
+    shown = fit(answer, limit, size, uri)
+    content: list[ContentBlock] = [TextContent(type="text", text=prose(shown, notes))]
+    if shown is not answer:
         content.append(ResourceLink(type="resource_link", uri=uri, name="The whole answer", mime_type="text/markdown"))
     return CallToolResult(content=content, structured_content=showing(shown).model_dump(mode="json"))
+
+
+def _bytes(text: str) -> int:
+    """Characters, those beyond ASCII counted two to four times: they cost a model that many more tokens."""
+    return len(text.encode("utf-8", "replace"))
+
+
+def _follow_up(answer: Answer) -> list[str]:
+    return [f"To ask on from here, pass follow_up_to={answer.interaction_id!r}."] if answer.interaction_id else []
 
 
 def _without_answer(research: Research, text: str, limit: int) -> CallToolResult:
@@ -85,9 +100,9 @@ def _quoted(question: str) -> str:
     return question if len(question) <= _QUESTION_CHARS else question[: _QUESTION_CHARS - 1] + "…"
 
 
-def provenance(row: ResearchRun, sent: bool) -> list[str]:
+def provenance(row: ResearchRun, first: bool) -> list[str]:
     """What is said of an answer besides itself: how old it is, and what it cost to get."""
-    notes = [] if sent else [_age(row)]
+    notes = [] if first else [_age(row)]
     return [*notes, _taken_over(row)] if row.attempts > 1 else notes
 
 
@@ -100,7 +115,7 @@ def _age(row: ResearchRun) -> str:
         if seconds < 7200
         else f"{seconds / 3600:.0f} h"
     )
-    return f"This answer is {age} old; this call sent no new request. Pass fresh=true with the question to ask anew."
+    return f"This answer is {age} old; this call sent no new request. Pass fresh=true with the question to ask again."
 
 
 def _taken_over(row: ResearchRun) -> str:
@@ -130,10 +145,8 @@ def _billed(row: ResearchRun) -> str:
 
 def ended_words(row: ResearchRun) -> str:
     """Why a run that is over has no answer, and what to do."""
+    again = "Call deep_research with the question to start again."
     if row.status == "cancelled":
-        return (
-            f"Research {row.research_id} was cancelled. {_billed(row)} "
-            "Call deep_research with the question to start anew."
-        )
-    text = row.error or "The research failed. Call deep_research with the question to start anew."
+        return f"Research {row.research_id} was cancelled. {_billed(row)} {again}"
+    text = row.error or f"The research failed. {again}"
     return f"{text} {_taken_over(row)}" if row.attempts > 1 and text != INTERRUPTED else text

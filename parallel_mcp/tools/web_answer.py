@@ -30,6 +30,6 @@ async def web_answer(
     asked = question_of(question, app.answer_model, instructions, output_schema, follow_up_to)
     principal = app.who(ctx)
     answer = await with_progress(
-        ctx, "Asking Parallel", lambda on_progress: app.service.answer(principal, asked, on_progress)
+        ctx, "Asking Parallel", lambda reporter: app.service.answer(principal, asked, reporter.tell)
     )
     return answer_result(answer, app.max_result_chars)

@@ -51,7 +51,7 @@ async def test_a_research_is_read_whole_as_markdown_and_as_json(connect: Connect
     assert whole == found
     assert markdown.startswith("# Why?")
     assert "An answer to: Why?" in markdown
-    assert "1. [A](<https://example.com/a>)\n   > It is so." in markdown
+    assert "- \\[1\\] [A](<https://example.com/a>)\n  > It is so." in markdown
 
 
 async def test_reading_sends_nothing(connect: Connect, upstream: Upstream) -> None:

@@ -59,12 +59,13 @@ def row_of(answer: Answer | None = None, **more: Any) -> ResearchRun:
     return ResearchRun(**{**whole, **more})
 
 
-def result_of(row: ResearchRun, *, limit: int = 40_000, sent: bool = True, **more: Any) -> CallToolResult:
-    return research_result(row, sent=sent, limit=limit, **more)
+def result_of(row: ResearchRun, *, limit: int = 40_000, first: bool = True, **more: Any) -> CallToolResult:
+    return research_result(row, first=first, limit=limit, **more)
 
 
 def lengths(result: CallToolResult) -> tuple[int, int]:
-    return len(text_of(result)), len(json.dumps(result.structured_content, ensure_ascii=False, separators=(",", ":")))
+    structured = json.dumps(result.structured_content, ensure_ascii=False, separators=(",", ":"))
+    return len(text_of(result).encode()), len(structured.encode())
 
 
 def shown(result: CallToolResult) -> Answer:
@@ -82,23 +83,24 @@ def test_what_fits_is_given_whole_and_without_a_link() -> None:
 
 def test_excerpts_are_trimmed_before_the_text_is_cut() -> None:
     content = "It is so. " * 600
-    result = result_of(row_of(answer_of(content)), limit=14_000)
+    citations = tuple(each.model_copy(update={"excerpts": (f"{each.number} word " * 200,)}) for each in CITATIONS)
+    result = result_of(row_of(answer_of(content, citations=citations)), limit=14_000)
     assert max(lengths(result)) <= 14_000
     assert shown(result).content == content
     assert 0 < len(shown(result).citations[0].excerpts[0]) <= 300
     assert content.strip() in text_of(result)
-    assert "Excerpts were shortened to fit. The whole is at research://r-1/md." in text_of(result)
-    assert "Excerpts were shortened" in shown(result).warnings[0]
+    assert "Parts of excerpts were left out to fit. The whole is at research://r-1/md." in text_of(result)
+    assert "Parts of excerpts were left out" in shown(result).warnings[0]
 
 
-def test_then_the_text_is_cut_at_a_paragraph_and_that_is_said_in_both_channels() -> None:
+def test_then_the_text_is_cut_at_a_paragraph_and_both_channels_say_the_same() -> None:
     result = result_of(row_of(answer_of(PARAGRAPHS)), limit=10_000)
     assert max(lengths(result)) <= 10_000
-    assert min(lengths(result)) > 7_000
-    for text in (text_of(result).partition("[cut here]")[0], shown(result).content.partition("[cut here]")[0]):
-        assert PARAGRAPHS.startswith(text.rstrip() + "\n\n")
+    assert max(lengths(result)) > 7_000
+    assert text_of(result).startswith(shown(result).content)
+    assert PARAGRAPHS.startswith(shown(result).content.partition("[cut here]")[0].rstrip() + "\n\n")
     for said in (text_of(result), " ".join(shown(result).warnings)):
-        assert "The text was cut to fit, and excerpts were left out. The whole is at research://r-1/md." in said
+        assert "left out to fit, and the text was cut. The whole is at research://r-1/md." in said
     assert [link.uri for link in links_of(result)] == ["research://r-1/md"]
 
 
@@ -112,23 +114,49 @@ def test_citations_are_never_cut(limit: int) -> None:
     assert len(shown(result).content) >= 900, "however many citations, some of the text stays"
 
 
-def test_each_channel_is_cut_by_its_own_length() -> None:
-    data = {"paragraphs": ["It is so."] * 1_000}
-    content = json.dumps(data)
-    result = result_of(row_of(answer_of(content, data=data, citations=CITATIONS[:1])), limit=20_000)
-    assert max(lengths(result)) <= 20_000
-    assert content in text_of(result)
-    assert shown(result).data == data
-    assert "data is whole" in shown(result).warnings[0]
-    assert len(links_of(result)) == 1
+PARTS = tuple(
+    Basis(field=f"{part}{place}", reasoning="Because. " * 40, confidence=sure, citations=(number,))
+    for number, part in enumerate(("who", "when"), 1)
+    for place, sure in (("", "high"), (".0", "medium"), (".0.name", None))
+)
 
 
-def test_data_that_does_not_fit_is_left_out_and_that_is_said() -> None:
+def test_what_is_too_long_goes_in_order_and_data_stays_whole() -> None:
+    data = {"who": [{"name": "It is so."}] * 300, "when": "x" * 3_000}
+    answer = answer_of(json.dumps(data), data=data, basis=PARTS)
+    seen: list[str] = []
+    for limit in range(40_000, 11_000, -200):
+        result = result_of(row_of(answer), limit=limit)
+        fitted = shown(result)
+        assert max(lengths(result)) <= limit
+        assert fitted.data == data
+        assert [(each.number, each.url) for each in fitted.citations] == [(each.number, each.url) for each in CITATIONS]
+        missing = {
+            "repeats": sum(len(each.excerpts) for each in fitted.citations) < 10,
+            "excerpts": not any(each.excerpts for each in fitted.citations),
+            "reasoning": not any(entry.reasoning for entry in fitted.basis),
+            "parts": len(fitted.basis) == 2,
+            "content": not fitted.content,
+        }
+        seen += [name for name, gone in missing.items() if gone and name not in seen]
+        assert json.dumps(data) in text_of(result)
+    assert seen == ["repeats", "excerpts", "reasoning", "parts", "content"]
+    assert [(entry.field, entry.confidence, entry.citations) for entry in fitted.basis] == [
+        ("who", "medium", (1,)),
+        ("when", "medium", (2,)),
+    ]
+
+
+def test_data_that_does_not_fit_goes_as_a_whole_and_only_where_it_can_be_read() -> None:
     data = {"paragraphs": ["It is so."] * 5_000}
-    result = result_of(row_of(answer_of(json.dumps(data), data=data)), limit=20_000)
+    answer = answer_of(json.dumps(data), data=data)
+    result = result_of(row_of(answer), limit=20_000)
     assert max(lengths(result)) <= 20_000
     assert shown(result).data is None
-    assert "data left out" in shown(result).warnings[0]
+    assert "data left out to fit. The whole is at research://r-1/md." in shown(result).warnings[0]
+    kept = answer_result(answer, 20_000).structured_content
+    assert kept is not None
+    assert kept["data"] == data, "a web answer can be read nowhere else"
 
 
 def test_a_long_question_leaves_room_for_the_answer() -> None:
@@ -143,7 +171,7 @@ def test_a_web_answer_is_cut_too_and_has_no_link() -> None:
     result = answer_result(answer_of(PARAGRAPHS, model="speed"), 10_000)
     assert max(lengths(result)) <= 10_000
     assert links_of(result) == []
-    assert "The text was cut to fit, and excerpts were left out." in text_of(result)
+    assert "and the text was cut." in text_of(result)
 
 
 @given(
@@ -167,20 +195,20 @@ def test_whatever_came_back_fits_with_its_citations(content: str, limit: int, ex
     [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7_199, "120 min"), (7_200, "2 h"), (360_000, "100 h")],
 )
 def test_a_reused_answer_says_how_old_it_is(seconds: float, age: str) -> None:
-    result = result_of(row_of(answer_of("So."), read_at=1_003.0 + seconds), sent=False)
+    result = result_of(row_of(answer_of("So."), read_at=1_003.0 + seconds), first=False)
     assert f"This answer is {age} old; this call sent no new request." in text_of(result)
     assert shown(result).reused
 
 
 def test_an_answer_costs_what_the_research_cost_however_it_was_reached() -> None:
     row = row_of(answer_of("So.", cost_usd=0.01), attempts=2, cost_usd=0.02)
-    assert [shown(result_of(row, sent=sent)).cost_usd for sent in (True, False)] == [0.02, 0.02]
+    assert [shown(result_of(row, first=first)).cost_usd for first in (True, False)] == [0.02, 0.02]
 
 
 def test_an_answer_that_took_two_requests_says_why() -> None:
     row = row_of(answer_of("So."), attempts=2, cost_usd=0.02)
-    for sent in (True, False):
-        text = text_of(result_of(row, sent=sent))
+    for first in (True, False):
+        text = text_of(result_of(row, first=first))
         assert "The process that worked on this was gone, so the question was sent twice" in text
         assert "the first request may have been billed too" in text
 

@@ -76,7 +76,8 @@ async def test_the_arguments_go_out_as_the_chat_api_has_them(connect: Connect, u
         await client.call_tool("web_answer", arguments)
     body = upstream.received[0].body
     assert body["messages"] == [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Why?"}]
-    assert body["response_format"]["json_schema"]["schema"] == SCHEMA
+    sent = body["response_format"]["json_schema"]["schema"]
+    assert list(sent["properties"]) == [*SCHEMA["properties"], "citations"]
     assert (body["model"], body["previous_interaction_id"]) == ("speed", "i-0")
 
 
@@ -89,7 +90,7 @@ async def test_with_a_schema_content_is_json_text_and_data_its_value(connect: Co
     assert answer["data"] == {"reason": "It is so."}
     assert json.loads(answer["content"]) == answer["data"]
     assert [entry["field"] for entry in answer["basis"]] == ["reason"]
-    assert "Low confidence in reason." in text_of(result)
+    assert "Confidence: low." in text_of(result)
 
 
 async def test_data_that_does_not_fit_the_schema_is_warned_about_in_both_channels(
@@ -111,7 +112,6 @@ async def test_fifty_at_once_are_one_request(connect: Connect, upstream: Upstrea
         async def call() -> None:
             result = await client.call_tool("web_answer", {"question": "Why?"})
             reused.append(result.structured_content["reused"])
-            assert ("was under way already" in text_of(result)) is reused[-1]
 
         async with anyio.create_task_group() as group:
             for _ in range(50):
@@ -121,7 +121,7 @@ async def test_fifty_at_once_are_one_request(connect: Connect, upstream: Upstrea
             await client.list_tools(cache_mode="bypass")
             gate.set()
     assert len(upstream.received) == 1
-    assert sorted(reused) == [False] + [True] * 49
+    assert not any(reused), "it is the first delivery for each of them"
 
 
 async def test_progress_shows_the_words_and_no_json(connect: Connect, upstream: Upstream) -> None:
