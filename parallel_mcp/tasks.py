@@ -107,6 +107,7 @@ class Tasks(Extension):
         if row.status == "working":
             words = app.service.words(row.research_id)
             return self._working(row, tools.progress(tools.opening_message(row.question.model), words, row.seconds))
+        app.deliveries.first(row, by_id=True)
         return self._over(row, app.max_result_chars)
 
     async def _update(self, ctx: _Request, params: UpdateParams) -> HandlerResult:

@@ -152,8 +152,9 @@ async def test_a_finished_row_survives_a_kill(upstream: Upstream, tmp_path: Path
     async with serving(upstream, file) as second, second.client() as client:
         by_id, _ = await research(client, research_id=done["research_id"])
         by_question, _ = await research(client, question="Why?")
+    assert by_id == done
     done["answer"]["reused"] = True
-    assert by_id == by_question == done
+    assert by_question == done
     assert len(upstream.received) == 1
 
 
@@ -219,7 +220,7 @@ async def test_fifty_at_once_from_two_processes_are_one_request(upstream: Upstre
     assert {(row["research_id"], row["status"], row["attempts"]) for row in found} == {
         (found[0]["research_id"], "completed", 1)
     }
-    assert sorted(row["answer"]["reused"] for row in found) == [False] + [True] * 49
+    assert not any(row["answer"]["reused"] for row in found), "it is the first delivery for each of them"
     assert len({row["answer"]["content"] for row in found}) == 1
     store = SQLiteStore(file)
     assert await requests_paid(store, _local(upstream)) == 1
