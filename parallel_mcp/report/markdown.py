@@ -69,7 +69,7 @@ def _web_url(url: str) -> str | None:
             return None
         if not host.isascii():
             netloc = host.encode("idna").decode("ascii") + (f":{parts.port}" if parts.port else "")
-            url = urlunsplit(parts._replace(netloc=netloc))
+            url = urlunsplit((parts.scheme, netloc, parts.path, parts.query, parts.fragment))
     except (ValueError, UnicodeError):
         return None
     return quote(url, safe=_URL_SAFE)
