@@ -108,6 +108,7 @@ async def test_a_plain_server_loads_what_only_other_servers_need(module: str) ->
 
 def test_lowlevel__the_low_level_server_has_no_public_name() -> None:
     server = plain_server()
+    server.streamable_http_app()
     public = [getattr(server, name) for name in dir(server) if not name.startswith("_")]
     assert not any(isinstance(value, LowLevelServer) for value in public)
 
