@@ -36,7 +36,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "stdio": {"environment", "settings", "research", "errors", "hosts", "server", "telemetry", "tools", "compat"},
     "http": {"server", "settings", "research", "errors", "telemetry", "compat"},
-    "doctor": {"chat", "client", "errors", "research", "server", "settings"},
+    "doctor": {"chat", "client", "errors", "models", "research", "server", "settings", "stores", "text"},
     "cli": {
         *("compat", "environment", "errors", "hosts", "settings", "research", "server", "stdio", "http", "doctor"),
         *("models", "sandbox", "report", "telemetry", "text", "tools"),

@@ -219,6 +219,8 @@ def _show_list(rows: "Sequence[ResearchRun]", spent: "Sequence[Spent]") -> None:
 
 def _cost(row: "ResearchRun") -> str:
     """With a question mark where it may not have been billed."""
+    if row.cost_usd <= 0:
+        return "free"
     return f"${row.cost_usd:.3f}" + ("?" if row.may_be_billed else "")
 
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from typing import Any, TypeVar, get_args
+from typing import Any, NamedTuple, TypeVar, get_args
 
 import click
 
@@ -88,35 +88,47 @@ def _metavar(annotation: Any) -> str | None:
     return None if annotation is bool else "VALUE"
 
 
+class Usable(NamedTuple):
+    """The settings without those that are wrong, what is wrong with those, and what a person should know besides."""
+
+    settings: Settings
+    fault: str | None
+    warnings: list[str]
+
+    def warn(self) -> None:
+        """Say the warnings on stderr."""
+        for warning in self.warnings:
+            click.echo(f"{NAME}: {warning}", err=True)
+
+
 def settings_of(flags: dict[str, Any]) -> Settings:
     """Settings from the environment and the flags, with logging set up by them. Fails where one is wrong."""
-    settings, fault = usable_settings(flags)
-    if fault is not None:
-        raise Misused(f"The settings are wrong. {fault}")
-    return settings
+    found = usable_settings(flags)
+    if found.fault is not None:
+        raise Misused(f"The settings are wrong. {found.fault}")
+    found.warn()
+    return found.settings
 
 
-def usable_settings(flags: dict[str, Any]) -> tuple[Settings, str | None]:
-    """The settings without those that are wrong, and what is wrong with those."""
+def usable_settings(flags: dict[str, Any]) -> Usable:
+    """What can be used of the settings, with logging set up by them."""
     from parallel_mcp import telemetry
 
-    merged = _given_above() | {name: value for name, value in flags.items() if value is not None}
-    fault = None
+    fault, warnings = None, list[str]()
     try:
-        settings, warnings = configuration.read(os.environ, merged, configuration.key_file())
+        settings, warnings = configuration.read(os.environ, given_flags(flags), configuration.key_file())
     except SettingsError as error:
-        settings, warnings, fault = error.usable, [], str(error)
+        settings, fault = error.usable, str(error)
     logs.set_up(settings.log_level)
     unmet = telemetry.export(telemetry.wanted(os.environ))
     click.get_current_context().call_on_close(lambda: telemetry.flush(LAST_EXPORT_SECONDS))
-    for warning in [*warnings, *([unmet] if unmet else [])]:
-        click.echo(f"{NAME}: {warning}", err=True)
-    return settings, fault
+    return Usable(settings, fault, [*warnings, *([unmet] if unmet else [])])
 
 
-def _given_above() -> dict[str, Any]:
-    """Settings' flags that stand before a command, on the commands that it belongs to."""
-    known, given = configuration.fields(), dict[str, Any]()
+def given_flags(flags: dict[str, Any]) -> dict[str, Any]:
+    """The settings' flags that were given, to a command and before it, to those that it belongs to."""
+    known = configuration.fields()
+    given = {name: value for name, value in flags.items() if value is not None}
     above = click.get_current_context().parent
     while above is not None:
         given = {name: value for name, value in above.params.items() if name in known and value is not None} | given

@@ -174,6 +174,15 @@ def status(name: str) -> Text:
     return Text(sign, style)
 
 
+_VERDICTS = {"ok": ("✓", "green"), "note": ("!", "bold"), "fail": ("✗", "bold red")}
+
+
+def verdict(name: str) -> Text:
+    """What the doctor says, as one sign."""
+    sign, style = _VERDICTS[name]
+    return Text(sign, style)
+
+
 def table(*columns: str) -> Table:
     """A quiet table; its last column takes what room there is."""
     made = Table(*columns, box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)

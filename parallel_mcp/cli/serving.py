@@ -49,7 +49,9 @@ def engine(**flags: Any) -> None:
 
 def _some_settings(flags: dict[str, Any]) -> tuple[Settings, str | None]:
     """The settings, without those that are wrong, which is said here and by every call."""
-    settings, fault = usable_settings(flags)
+    found = usable_settings(flags)
+    found.warn()
+    settings, fault = found.settings, found.fault
     if fault is not None:
         click.echo(f"{NAME}: the settings are wrong, which every call will say. {fault}", err=True)
     _say_if_sandbox(settings)

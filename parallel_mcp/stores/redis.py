@@ -1,7 +1,7 @@
 """Research runs in Redis, which any number of machines share; needs the extra `redis`."""
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import resources
@@ -170,6 +170,14 @@ class RedisStore:
         if found[0] == b"budget":
             raise errors.BudgetReached(budget or 0.0, int(found[1]) / 1e9, price)
 
+    async def risks(self) -> tuple[Sequence[str], Sequence[str]]:
+        """How Redis's own settings lose answers that were paid for: what does, and what may. Raises StoreFailed."""
+        with self._mapped():
+            self._connected()
+            assert self._client is not None
+            memory, disk = await self._client.info("memory"), await self._client.info("persistence")
+        return _risks(memory, disk)
+
     async def _call(self, method: str, **given: object) -> Any:
         """Run a method of the script. What is None is left out. Raises StoreFailed."""
         terms = {
@@ -215,6 +223,18 @@ class RedisStore:
     @property
     def _failing(self) -> str:
         return f"Research is stored in {self._place}, and that failed:"
+
+
+def _risks(memory: Mapping[str, Any], disk: Mapping[str, Any]) -> tuple[Sequence[str], Sequence[str]]:
+    faults: list[str] = []
+    notes: list[str] = []
+    policy = str(memory.get("maxmemory_policy", "noeviction"))
+    if policy != "noeviction":
+        evicts = f"its maxmemory-policy is {policy}, which deletes answers and what was spent: set noeviction"
+        (faults if int(memory.get("maxmemory", 0)) else notes).append(evicts)
+    if not disk.get("aof_enabled"):
+        notes.append("without appendonly it forgets the newest answers when it stops: set appendonly yes")
+    return faults, notes
 
 
 def client(url: str) -> "Redis":

@@ -103,65 +103,6 @@ def test_forgetting_what_is_not_there_fails(tmp_path: Path) -> None:
     assert "No research 'abc'" in done.stderr
 
 
-async def test_the_doctor_finds_an_endpoint_that_takes_the_key(upstream: Upstream, tmp_path: Path) -> None:
-    from starlette.responses import JSONResponse
-    from starlette.types import ASGIApp
-
-    async def refuse(received: object) -> ASGIApp:
-        return JSONResponse({"detail": "model is missing"}, 422)
-
-    upstream.reply = refuse
-    env = {"PARALLEL_API_KEY": "sk-planted", "PARALLEL_BASE_URL": upstream.url}
-    done = await anyio.to_thread.run_sync(lambda: run(tmp_path, "doctor", **env))
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "accepts the key" in done.stdout
-    assert "sk-planted" not in done.stdout + done.stderr
-
-
-async def test_the_doctor_finds_a_wrong_key(upstream: Upstream, tmp_path: Path) -> None:
-    from starlette.responses import JSONResponse
-    from starlette.types import ASGIApp
-
-    async def refuse(received: object) -> ASGIApp:
-        return JSONResponse({"error": {"message": "no such key: sk-planted"}}, 401)
-
-    upstream.reply = refuse
-    env = {"PARALLEL_API_KEY": "sk-planted", "PARALLEL_BASE_URL": upstream.url}
-    done = await anyio.to_thread.run_sync(lambda: run(tmp_path, "doctor", **env))
-    assert done.returncode == 1
-    assert "Parallel refused the API key" in done.stdout
-    assert "sk-planted" not in done.stdout + done.stderr
-
-
-def test_the_doctor_says_what_to_do_without_key_network_and_store(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    env = {
-        "PARALLEL_BASE_URL": "http://parallel.invalid",
-        "PARALLEL_MCP_STORE": str(tmp_path / "file" / "db"),
-        "SSL_CERT_FILE": str(tmp_path / "none"),
-        "HTTPS_PROXY": "http://user:sk-planted@127.0.0.1:9",
-    }
-    done = run(tmp_path, "doctor", **env)
-    assert done.returncode == 1
-    lines = {line.split()[1]: line for line in done.stdout.splitlines()}
-    assert "set PARALLEL_API_KEY" in lines["key"]
-    assert "HTTPS_PROXY" in lines["proxy"]
-    assert lines["certificates"].startswith("fail")
-    assert lines["endpoint"].startswith("fail")
-    assert lines["store"].startswith("fail")
-    assert "sk-planted" not in done.stdout + done.stderr
-
-
-def test_the_doctor_names_a_store_that_others_can_read(tmp_path: Path) -> None:
-    store = tmp_path / "research.sqlite3"
-    store.touch(0o644)
-    done = run(tmp_path, "doctor", "--sandbox", PARALLEL_MCP_STORE=str(store))
-    assert f"chmod 600 {store}" in done.stdout
-    store.chmod(0o600)
-    done = run(tmp_path, "doctor", "--sandbox", PARALLEL_MCP_STORE=str(store))
-    assert "can be read and written" in done.stdout
-
-
 def test_progress_is_a_display_on_a_terminal(tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "TERM": "xterm", "COLUMNS": "200"}

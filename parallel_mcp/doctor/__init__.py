@@ -1,0 +1,6 @@
+"""What keeps this server from working, and what to do about it. Shows no key; spends nothing but in `live`."""
+
+from parallel_mcp.doctor.examination import examine
+from parallel_mcp.doctor.finding import Finding, Verdict
+
+__all__ = ["Finding", "Verdict", "examine"]
