@@ -2,4 +2,4 @@
 
 from tests.bundles import NODE
 
-collect_ignore = [] if NODE.is_dir() else ["test_mcpb.py", "test_docker.py"]
+collect_ignore = [] if NODE.is_dir() else ["test_mcpb.py", "test_docker.py", "test_uv.py"]
