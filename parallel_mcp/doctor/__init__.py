@@ -2,5 +2,6 @@
 
 from parallel_mcp.doctor.examination import examine
 from parallel_mcp.doctor.finding import Finding, Verdict
+from parallel_mcp.doctor.live import examine_live
 
-__all__ = ["Finding", "Verdict", "examine"]
+__all__ = ["Finding", "Verdict", "examine", "examine_live"]

@@ -10,10 +10,14 @@ import httpx2
 
 from parallel_mcp import chat
 from parallel_mcp.chat import Events
+from parallel_mcp.client import open_http
 from parallel_mcp.client.api_key import ApiKey
 from parallel_mcp.client.failures import LOWER_ERRORS, map_exception, retry_after_seconds
 from parallel_mcp.client.reading import read_error_body
+from parallel_mcp.doctor.finding import Finding
+from parallel_mcp.errors import UpstreamError
 from parallel_mcp.models import Model, Question
+from parallel_mcp.settings import Settings
 from parallel_mcp.text import clean
 
 QUESTION = Question(text="What is the capital of France?", model=Model.SPEED)
@@ -70,7 +74,23 @@ class Reply:
     values: tuple[Any, ...]
 
 
-async def ask(http: httpx2.AsyncClient, key: str, *, stream: bool, seconds: float) -> Reply:
+async def examine_live(settings: Settings) -> Finding:
+    """Ask the one question, and say how the reply is. It is paid for."""
+    key = settings.api_key.get_secret_value() if settings.api_key else ""
+    try:
+        async with open_http(settings.base_url) as http:
+            reply = await ask(http, key, stream=settings.stream)
+    except UpstreamError as error:
+        return Finding("live", "fail", str(error))
+    found = differences(reply, stream=settings.stream)
+    if not found:
+        return Finding("live", "ok", f"HTTP {reply.status}; the reply has the shape that is expected")
+    return Finding("live", "note", "the reply differs from what is expected, please report it: " + "; ".join(found))
+
+
+async def ask(
+    http: httpx2.AsyncClient, key: str, *, stream: bool, seconds: float = Model.SPEED.timeout_seconds
+) -> Reply:
     """Ask the one question. Raises UpstreamError; what was refused is not billed, what was sent may be."""
     secret = ApiKey(key)
     del key
