@@ -166,6 +166,34 @@ def _rooted(properties: dict[str, Any], definitions: dict[str, Any]) -> dict[str
     return {"type": "object", "properties": properties, "$defs": definitions}
 
 
+def _crowded(names: int, items: int) -> dict[str, Any]:
+    """Many names that each of many alternatives asks for: small to write, and their product to check."""
+    required = [f"n{number}" for number in range(names)]
+    return _rooted({"a": {"type": "array", "items": {"anyOf": [{"required": required}] * items}}}, {})
+
+
+def _unique(depth: int) -> dict[str, Any]:
+    """Lists of lists whose items are to be compared with each other."""
+    inner: dict[str, Any] = {"type": "array", "uniqueItems": True}
+    for _ in range(depth):
+        inner = {"type": "array", "uniqueItems": True, "items": inner}
+    return _rooted({"a": inner}, {})
+
+
+wrappers = st.sampled_from(
+    [
+        lambda schema: {"type": "json", "json_schema": schema},
+        lambda schema: {"type": "json_schema", "json_schema": {"name": "n", "strict": True, "schema": schema}},
+        lambda schema: {"name": "n", "schema": schema},
+        lambda schema: {"$ref": "#/$defs/root", "$defs": {"root": schema}},
+        lambda schema: {**schema, "nullable": True} if isinstance(schema, dict) else schema,
+        json.dumps,
+        lambda schema: json.dumps(json.dumps(schema)),
+        lambda schema: f"```json\n{json.dumps(schema)}\n```",
+    ]
+)
+"""What hosts and converters put around a schema."""
+
 output_schemas = (
     st.builds(
         _rooted,
@@ -176,6 +204,8 @@ output_schemas = (
     | st.builds(lambda inner: _rooted({"a": inner}, {}), deep)
     | st.builds(lambda enum: _rooted({"a": {"enum": enum}}, {}), enums)
     | st.builds(_laughing, st.integers(1, 40))
+    | st.builds(_crowded, st.sampled_from([3, 300, 4700]), st.sampled_from([1, 50, 500]))
+    | st.builds(_unique, st.integers(0, 6))
     | one_level(subschemas)
     | deep
     | values
@@ -186,7 +216,7 @@ output_schemas = (
 _argument_values: dict[str, st.SearchStrategy[Any]] = {
     "question": texts | values,
     "instructions": texts | values,
-    "output_schema": output_schemas | output_schemas.map(json.dumps),
+    "output_schema": output_schemas | st.builds(lambda wrap, schema: wrap(schema), wrappers, output_schemas),
     "follow_up_to": texts | values,
     "model": st.sampled_from(["lite", "base", "core", "speed", "CORE"]) | values,
     "fresh": st.booleans() | values,
@@ -195,10 +225,24 @@ _argument_values: dict[str, st.SearchStrategy[Any]] = {
 }
 asking = st.fixed_dictionaries({"question": st.text(min_size=1, max_size=60)})
 hostile_arguments = some_of(_argument_values, 5)
+injected = st.dictionaries(
+    st.sampled_from(["toolCallId", "_sessionID", "sessionId", "_meta", "tool_call_id", "run_manager", "$schema"]),
+    values,
+    max_size=2,
+)
+"""What hosts add to the arguments of a call."""
+filled_in: st.SearchStrategy[dict[str, Any]] = st.dictionaries(
+    st.sampled_from(list(_argument_values)),
+    st.sampled_from([None, "", " ", "null", "None", "undefined", "{}", "[]", {}, [], "'id'", "research://id/md"]),
+    max_size=6,
+)
+"""What models give for what they mean to leave out."""
 arguments = (
     st.builds(lambda asked, schema: {**asked, "output_schema": schema}, asking, output_schemas)
     | st.builds(lambda asked, more: {**more, **asked}, asking, hostile_arguments)
+    | st.builds(lambda filled, asked, more: {**filled, **asked, **more}, filled_in, asking, injected)
     | hostile_arguments
+    | filled_in
     | st.dictionaries(texts, values, max_size=3)
 )
 tools = st.sampled_from(["web_answer", "deep_research"])
@@ -273,15 +317,23 @@ def _mangled(message: Any, cut: int, junk: bytes) -> bytes:
 raw_bytes = (
     st.binary(max_size=200)
     | messages.map(lambda message: encoded(message))
+    | messages.map(lambda message: b"\xef\xbb\xbf" + encoded(message))
     | messages.map(lambda message: json.dumps(message, ensure_ascii=False).encode("utf-8", "surrogatepass"))
     | st.builds(_mangled, messages, st.integers(0, 500), st.binary(max_size=5))
     | st.builds(lambda message, cut: encoded(message)[:cut], messages, st.integers(0, 60))
     | st.sampled_from([b"", b"\xff\xfe{\x00}\x00", b"[" * 100_000, b'{"a":' * 50_000, b"\x00" * 1000, b"1" * 100_000])
 )
 
+documents = st.sampled_from(
+    [
+        *("[](" * 5_000, "[]()" * 32 + "x", "# a" + " " * 20_000 + "b", "<pre>" + " " * 400_000, "<" * 50_000),
+        *("*" * 20_000, "> " * 5_000 + "x", "`" * 9_999, "|" * 20_000, "![" * 5_000, "&" * 50_000, "a " * 20_000),
+    ]
+)
+"""Questions whose shape is hard on a reader of Markdown or HTML."""
 chat_messages = st.lists(
     st.fixed_dictionaries(
-        {"role": st.sampled_from(["user", "system", "assistant", "tool"]), "content": texts | values}
+        {"role": st.sampled_from(["user", "system", "assistant", "tool"]), "content": texts | documents | values}
     ),
     max_size=3,
 )

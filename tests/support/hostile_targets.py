@@ -140,6 +140,8 @@ class Pipes(Victim):
         if era == LEGACY:
             self.ask("initialize", HELLO)
             self.write(encoded({"jsonrpc": "2.0", "method": "notifications/initialized"}))
+        # The first request that reaches the engine decides the era of the connection.
+        self.settle()
 
     def _read(self) -> None:
         assert self.process.stdout is not None
@@ -183,8 +185,8 @@ class Pipes(Victim):
             unread += "error" in message and message["id"] is None
 
     def settle(self) -> None:
-        """Have everything that was written so far read by the server."""
-        self.ask("tools/list", {})
+        """Have everything that was written so far read by the server; the front answers the lists itself."""
+        self.ask("resources/read", {"uri": "research://"})
 
     def join(self) -> None:
         """Wait for the reader, once the process is gone."""
