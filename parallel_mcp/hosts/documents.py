@@ -61,7 +61,7 @@ def change(text: str, kind: Format, keys: Keys, wanted: Any) -> str:
     before = read(text, kind)
     if value(before, keys) == wanted:
         return text
-    expected = _changed(before, keys, wanted)
+    expected = replaced(before, keys, wanted)
     mark = "\ufeff" if text.startswith("\ufeff") else ""
     newline = "\r\n" if "\r\n" in text else "\n"
     changed = _CHANGE[kind](text.removeprefix(mark).replace("\r\n", "\n"), keys, wanted)
@@ -71,14 +71,14 @@ def change(text: str, kind: Format, keys: Keys, wanted: Any) -> str:
     return mark + changed.replace("\n", newline)
 
 
-def _changed(document: Any, keys: Keys, wanted: Any) -> Any:
+def replaced(document: Any, keys: Keys, wanted: Any) -> Any:
     """A copy of plain data with the change made."""
     head, *rest = keys
     if not isinstance(document, list if isinstance(head, int) else Mapping):
         raise DocumentError("something else stands where the servers belong")
     members: dict[Any, Any] = dict(enumerate(document)) if isinstance(head, int) else dict(document)
     if rest:
-        members[head] = _changed(members.get(head, {}), tuple(rest), wanted)
+        members[head] = replaced(members.get(head, {}), tuple(rest), wanted)
     elif wanted is ABSENT:
         members.pop(head, None)
     else:
@@ -88,7 +88,7 @@ def _changed(document: Any, keys: Keys, wanted: Any) -> Any:
 
 def _without_empty(document: Any, keys: Keys) -> Any:
     """Without a mapping that a removal has emptied: TOML has no other way to write one that no header names."""
-    return document if not keys or value(document, keys) else _changed(document, keys, ABSENT)
+    return document if not keys or value(document, keys) else replaced(document, keys, ABSENT)
 
 
 # JSON
@@ -101,7 +101,7 @@ def _plain_spaces(text: str) -> str:
 
 def _json(text: str, keys: Keys, wanted: Any) -> str:
     if not text.strip():
-        return json.dumps(_changed({}, keys, wanted), indent=2, ensure_ascii=False) + "\n"
+        return json.dumps(replaced({}, keys, wanted), indent=2, ensure_ascii=False) + "\n"
     place = json5.loads(_plain_spaces(text), loader=ModelLoader()).value
     depth = 0
     for key in keys[:-1]:
@@ -112,7 +112,7 @@ def _json(text: str, keys: Keys, wanted: Any) -> str:
     if wanted is ABSENT:
         return _without(text, place, keys[-1]) if depth == len(keys) - 1 else text
     key, *inside = keys[depth:]
-    return _with(text, place, key, _changed({}, tuple(inside), wanted) if inside else wanted)
+    return _with(text, place, key, replaced({}, tuple(inside), wanted) if inside else wanted)
 
 
 _Holder = JSONObject | JSONArray

@@ -123,8 +123,8 @@ def plan(host: Host, machine: Machine, wish: Wish | None) -> Plan:
     there = documents.value(document, wanted[0][0]) is not ABSENT
     command: list[str] = []
     # An entry that is there already is only brought up to date, which no host has a command for.
-    if host.command and there == (wish is None) and (found := machine.which(host.command)):
-        arguments = _COMMANDS[host.command](wish)
+    if there == (wish is None) and (found := machine.which(host.command)):
+        arguments = _COMMANDS[host.command or ""](wish)
         command = [found, *arguments] if arguments else []
     return Plan(host, path, before, after, wanted, command, wish.secret if wish else None)
 
@@ -138,13 +138,34 @@ def carry_out(planned: Plan, machine: Machine) -> list[str]:
         done.append(f"kept the old file as {_back_up(planned.path)}")
     if planned.command:
         done.append(_run(planned, machine))
-    text = after = _text(planned.path)
-    for keys, value in planned.wanted:
-        after = documents.change(after, planned.host.format, keys, value)
+    text = _text(planned.path)
+    after = planned.after if _same_beside(planned, text) else _changed(planned, text)
     if after != text:
         _write(planned.path, after)
         done.append(f"wrote {planned.path}")
     return done
+
+
+def _same_beside(planned: Plan, text: str) -> bool:
+    """Whether nothing but this server's entry differs from the file as it was.
+
+    Some hosts' commands write the file anew and drop the comments in it; it then gets the text that keeps them.
+    """
+    keys, _ = planned.wanted[0]
+    try:
+        before, now = (documents.read(one, planned.host.format) for one in (planned.before, text))
+        return bool(documents.replaced(before, keys, ABSENT) == documents.replaced(now, keys, ABSENT))
+    except DocumentError:
+        return False
+
+
+def _changed(planned: Plan, text: str) -> str:
+    try:
+        for keys, value in planned.wanted:
+            text = documents.change(text, planned.host.format, keys, value)
+    except DocumentError as error:
+        raise InstallError(f"{planned.path}: {error}. {planned.host.name} has just written it.") from None
+    return text
 
 
 def _run(planned: Plan, machine: Machine) -> str:
@@ -219,12 +240,6 @@ def _gemini(wish: Wish | None) -> list[str]:
     return ["mcp", "add", "--scope", "user", NAME, command, *(["--", *args] if args else [])]
 
 
-def _copilot(wish: Wish | None) -> list[str]:
-    if wish is None:
-        return ["mcp", "remove", NAME]
-    return ["mcp", "add", *(["--transport", "http", NAME, wish.url] if wish.url else [NAME, "--", *wish.command])]
-
-
 def _code(wish: Wish | None) -> list[str]:
     """VS Code's command adds, and cannot remove."""
     if wish is None:
@@ -234,11 +249,16 @@ def _code(wish: Wish | None) -> list[str]:
     return ["--add-mcp", json.dumps({"name": NAME, "command": wish.command[0], "args": wish.command[1:]})]
 
 
+def _none(_: Wish | None) -> list[str]:
+    """Copilot's command writes other servers anew, too, and drops all comments."""
+    return []
+
+
 _COMMANDS: Mapping[str, Callable[[Wish | None], list[str]]] = {
     "claude": _claude,
     "codex": _codex,
     "gemini": _gemini,
     "qwen": _gemini,
-    "copilot": _copilot,
     "code": _code,
+    "copilot": _none,
 }

@@ -71,7 +71,7 @@ class Host(NamedTuple):
     entry: Entry = Entry()
     timeout: Timeout | None = None
     command: str | None = None
-    """Its own program that adds servers."""
+    """Its own program; where it can, it adds servers."""
     link: str | None = None
     """An install link: {name}, and {base64} or {quoted}, the server's entry as JSON."""
     page: str = ""
@@ -166,7 +166,7 @@ HOSTS = (
         id="codex",
         name="Codex",
         clients=("codex-mcp-client",),  # measured, 0.169.0
-        call_limit=120,
+        call_limit=300,  # measured, 0.169.0
         places=_everywhere("$CODEX_HOME/config.toml"),
         format="toml",
         servers=("mcp_servers",),

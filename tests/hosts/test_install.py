@@ -233,3 +233,30 @@ def test_all_means_those_that_are_found_and_one_failure_does_not_stop_the_others
 def test_a_host_that_nobody_knows_is_refused_with_those_that_are_known(tmp_path: Path) -> None:
     done = _run(tmp_path, "install", "netscape")
     assert done.exit_code == 2 and "claude-desktop" in done.stderr
+
+
+def _program(folder: Path, name: str, script: str) -> None:
+    folder.mkdir(exist_ok=True)
+    path = folder / name
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the host's program is a shell script")
+@pytest.mark.parametrize(("host_id", "command"), [("codex", "codex"), ("claude-code", "claude"), ("vscode", "code")])
+def test_no_secret_is_an_argument_of_a_hosts_own_command(host_id: str, command: str, tmp_path: Path) -> None:
+    _program(tmp_path / "bin", command, f'printf "%s\\n" "$@" > {tmp_path}/arguments')
+    _with_sample(host_id, tmp_path)
+    done = _run(tmp_path, "install", host_id, "--write-key", PARALLEL_API_KEY=KEY, PATH=f"{tmp_path}/bin:/usr/bin:/bin")
+    assert f"ran {tmp_path}/bin/{command}" in done.stdout
+    assert "parallel" in (tmp_path / "arguments").read_text() and KEY not in (tmp_path / "arguments").read_text()
+    assert KEY in _file(_host(host_id), tmp_path).read_text("utf-8")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the host's program is a shell script")
+def test_where_a_hosts_own_command_fails_its_file_is_written_all_the_same(tmp_path: Path) -> None:
+    _program(tmp_path / "bin", "codex", "exit 1")
+    path = _with_sample("codex", tmp_path)
+    done = _run(tmp_path, "install", "codex")
+    assert done.exit_code == 0 and "failed" in done.stdout
+    assert _entry(_host("codex"), path.read_text("utf-8")) and "# docs" in path.read_text("utf-8")

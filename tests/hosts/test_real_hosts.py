@@ -29,7 +29,7 @@ LISTS = {
     "qwen-code": ["qwen", "mcp", "list"],
     "opencode": ["opencode", "mcp", "list"],
 }
-COMMANDS = {"claude-code", "codex", "gemini-cli", "qwen-code", "copilot-cli"}
+COMMANDS = {"claude-code", "codex", "gemini-cli", "qwen-code"}
 
 
 def _host(host_id: str) -> Host:
@@ -105,6 +105,24 @@ def test_the_host_connects_and_forgets_again(host_id: str, tmp_path: Path) -> No
     text = configuration(host, Machine("linux", tmp_path, {})).read_text("utf-8")
     assert not isinstance(value(read(text, host.format), (*host.servers, "parallel")), dict)
     assert not _connected(tmp_path, host_id)
+
+
+@pytest.mark.parametrize("host_id", ["codex", "copilot-cli", "gemini-cli", "qwen-code"])
+def test_comments_outlive_the_hosts_own_command(host_id: str, tmp_path: Path) -> None:
+    host = _host(host_id)
+    path = configuration(host, Machine("linux", tmp_path, {}))
+    path.parent.mkdir(parents=True)
+    jsonc = '{\n  // first\n  "mcpServers": {\n    "other": { "command": "x" } // last\n  }\n}\n'
+    toml = '# first\n[mcp_servers.other]\ncommand = "x"\nargs = ["a"] # last\n'
+    path.write_text(toml if host.format == "toml" else jsonc, "utf-8")
+    assert (" ran " in _install(tmp_path, host_id)) == (host_id in COMMANDS)
+    text = path.read_text("utf-8")
+    assert "first" in text and "last" in text
+    assert value(read(text, host.format), (*host.servers, "parallel"))
+
+
+def test_claude_finds_nothing_wrong_with_the_plugin(tmp_path: Path) -> None:
+    assert "Validation passed" in _told(tmp_path, "claude", "plugin", "validate", str(HERE.parents[1]))
 
 
 @pytest.fixture(scope="module")
