@@ -17,6 +17,7 @@ from parallel_mcp import errors, tools
 from parallel_mcp.client import ChatClient, Pacing, open_http
 from parallel_mcp.compat.logging import logging_left_alone
 from parallel_mcp.compat.unknown_names import reject_unknown_names
+from parallel_mcp.hosts.waits import Waits
 from parallel_mcp.models import FREE, PRICES, research_models
 from parallel_mcp.prompts import PROMPTS, add_prompts, missing_arguments
 from parallel_mcp.research import Principal, ResearchService, Scope, ServiceConfig, Store, payer_of
@@ -153,7 +154,7 @@ async def open_app(settings: Settings, fault: str | None = None) -> AsyncIterato
         yield AppContext(
             service=service,
             who=_refusing(fault) if fault else _principal_resolver(origin, key, settings),
-            wait_seconds=settings.wait_seconds,
+            waits=Waits(settings.wait_seconds),
             answer_model=settings.answer_model,
             default_model=settings.research_model,
             max_model=settings.max_model,

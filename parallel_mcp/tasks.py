@@ -34,6 +34,7 @@ from pydantic import Field
 
 from parallel_mcp import errors, tools
 from parallel_mcp.errors import ParallelError
+from parallel_mcp.hosts.waits import Waits
 from parallel_mcp.models import Research
 from parallel_mcp.research import Principal, ResearchRun
 from parallel_mcp.tools import AppContext
@@ -87,7 +88,7 @@ class Tasks(Extension):
         """Returns a task instead of a research run in progress, to a client that supports tasks."""
         if not (_asks_research(params) and _declares(ctx)):
             return await call_next(ctx)
-        at_once = replace(ctx.lifespan_context, wait_seconds=0)
+        at_once = replace(ctx.lifespan_context, waits=Waits(0))
         result = await call_next(replace(ctx, lifespan_context=at_once))
         research = _under_way(result)
         if research is None:

@@ -26,7 +26,8 @@ def serve_stdio(flags: dict[str, Any]) -> None:
         from parallel_mcp.server import build
         from parallel_mcp.stdio.engine import serve
 
-    anyio.run(serve, build(*_some_settings(flags)))
+    settings, fault = _some_settings(flags)
+    anyio.run(serve, build(settings, fault), settings.waits_file)
 
 
 @click.command(hidden=True)
@@ -44,7 +45,7 @@ def engine(**flags: Any) -> None:
     settings, fault = _some_settings(flags)
     file = settings.finishing_file
     finishing = Finishing(file, settings.timeouts) if file is not None else None
-    anyio.run(serve_front, build(settings, fault), finishing)
+    anyio.run(serve_front, build(settings, fault), finishing, settings.waits_file)
 
 
 def _some_settings(flags: dict[str, Any]) -> tuple[Settings, str | None]:

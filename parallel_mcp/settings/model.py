@@ -31,7 +31,12 @@ class Settings(BaseModel):
     store: Annotated[str | None, BeforeValidator(values.store)] = Field(
         None, repr=False, description="Where research is kept: a file, memory: or redis://HOST"
     )
-    wait_seconds: float = Field(45, gt=0, le=3600, description="How long deep_research waits before it returns an id")
+    wait_seconds: Annotated[float | None, BeforeValidator(values.or_none)] = Field(
+        None,
+        gt=0,
+        le=3600,
+        description="How long deep_research waits before it returns an id; unset: what the host allows",
+    )
     finish_research: bool = Field(True, description="Finish research under way after the host has gone")
     reuse_seconds: float = Field(600, ge=0, description="How long a finished answer is given again; 0 turns it off")
     retention_days: float = Field(30, gt=0, le=3660, description="How long research is kept")
@@ -105,11 +110,19 @@ class Settings(BaseModel):
     @property
     def finishing_file(self) -> Path | None:
         """Where the engines that finish research on this store count themselves; None where nothing is finished."""
-        if not self.finish_research or self.store_url == "memory:":
+        return self._beside_the_store(".finishing") if self.finish_research else None
+
+    @property
+    def waits_file(self) -> Path | None:
+        """Where it is kept how long hosts wait; None where nothing is."""
+        return self._beside_the_store(".waits")
+
+    def _beside_the_store(self, suffix: str) -> Path | None:
+        if self.store_url == "memory:":
             return None
         shared = urlsplit(self.store_url).scheme in ("redis", "rediss", "unix")
         store = values.default_store() if shared else self.store_url.removeprefix("sqlite:///")
-        return Path(os.path.expanduser(store)).with_suffix(".finishing")
+        return Path(os.path.expanduser(store)).with_suffix(suffix)
 
 
 SECRETS = frozenset({"api_key", "access_tokens"})

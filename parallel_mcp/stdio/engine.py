@@ -12,6 +12,7 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from pathlib import Path
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream
@@ -36,22 +37,24 @@ PARENT_SECONDS = 1.0
 FLUSH_SECONDS = 0.2
 
 
-async def serve(server: Server) -> None:
+async def serve(server: Server, waits: Path | None = None) -> None:
     """Serve the host itself until stdin ends, a signal comes or the parent dies; then end the process.
 
     Leases are given back first. The process ends itself, because a thread that reads stdin cannot
     be cancelled, and hosts leave processes behind by the hundred.
+
+    `waits` is where it is kept how long hosts wait.
     """
     with open_wire(_leave_soon) as (read, write):
-        await _served(server, read, write, None, parent=True)
+        await _served(server, read, write, None, waits, parent=True)
 
 
-async def serve_front(server: Server, finishing: Finishing | None) -> None:
+async def serve_front(server: Server, finishing: Finishing | None, waits: Path | None = None) -> None:
     """Serve a front. Once it is gone, finish the research runs under way if asked to; then end the process."""
     with open_wire(_let_go_of_stderr if finishing is not None else _leave_soon) as (read, write):
         params = {"version": version(NAME)}
         write.put(JSONRPCNotification(jsonrpc="2.0", method=READY, params=params))
-        await _served(server, read, write, finishing, parent=False)
+        await _served(server, read, write, finishing, waits, parent=False)
 
 
 async def _served(
@@ -59,6 +62,7 @@ async def _served(
     read: MemoryObjectReceiveStream[Item],
     write: Outgoing,
     finishing: Finishing | None,
+    waits: Path | None,
     *,
     parent: bool,
 ) -> None:
@@ -67,6 +71,7 @@ async def _served(
     try:
         with anyio.CancelScope() as serving:
             async with _watched(serving, parent=parent), low.lifespan(low) as app:
+                app.waits.keep_in(waits)
                 await _serve_eras(low, app, read, write)
                 if finishing is not None:
                     await finishing.finish(app.service)

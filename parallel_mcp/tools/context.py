@@ -6,6 +6,7 @@ from typing import Any
 
 from mcp.server.mcpserver import Context
 
+from parallel_mcp.hosts.waits import Client, Waits
 from parallel_mcp.models import Model
 from parallel_mcp.research import Principal, ResearchService
 from parallel_mcp.tools.deliveries import Deliveries
@@ -19,13 +20,19 @@ class AppContext:
 
     service: ResearchService
     who: Callable[[Any], Principal]
-    wait_seconds: float
+    waits: Waits
     answer_model: Model
     default_model: Model
     max_model: Model
     max_result_chars: int
     heartbeat_seconds: float = HEARTBEAT_SECONDS
     deliveries: Deliveries = field(default_factory=Deliveries)
+
+
+def client_of(ctx: Context[AppContext, Any], principal: Principal) -> Client:
+    """Whose call it is, by the name that the client gives itself; empty where it gives none."""
+    params = ctx.request_context.session.client_params
+    return Client(principal.scope.caller, params.client_info.name if params is not None else "")
 
 
 def app_of(ctx: Context[AppContext, Any]) -> AppContext:

@@ -19,7 +19,7 @@ from parallel_mcp.tools.arguments import (
     null_means,
     question_of,
 )
-from parallel_mcp.tools.context import AppContext, app_of
+from parallel_mcp.tools.context import AppContext, app_of, client_of
 from parallel_mcp.tools.progress import Reporter, opening_message, with_progress
 from parallel_mcp.tools.results import research_result
 
@@ -69,8 +69,8 @@ async def deep_research(
     principal = app.who(ctx)
 
     async def work(reporter: Reporter) -> tuple[ResearchRun, Admission]:
-        wait = app.wait_seconds
-        return await app.service.research(principal, whole, wait, reporter.tell, reporter.works_on, fresh=fresh)
+        with app.waits.call(client_of(ctx, principal), f"{model} {whole.text}") as wait:
+            return await app.service.research(principal, whole, wait, reporter.tell, reporter.works_on, fresh=fresh)
 
     row, admission = await with_progress(ctx, opening_message(model), work)
     first = app.deliveries.first(row, by_id=False) or admission != "finished"
@@ -89,7 +89,8 @@ async def _resumed(ctx: Context[AppContext, Any], app: AppContext, research_id: 
         row, _ = await app.service.wait(principal, research_id, 0, reporter.tell)
         reporter.works_on(row)
         if row.status == "working":
-            row, _ = await app.service.wait(principal, research_id, app.wait_seconds, reporter.tell)
+            with app.waits.call(client_of(ctx, principal), research_id) as wait:
+                row, _ = await app.service.wait(principal, research_id, wait, reporter.tell)
         return row
 
     row = await with_progress(ctx, "Researching", work)
