@@ -7,7 +7,19 @@ from pathlib import Path
 
 
 def run(tmp_path: Path, *args: str, stdin: str | None = None, **env: str) -> subprocess.CompletedProcess[str]:
-    environment = {"HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path), "PATH": os.environ["PATH"], **env}
     command = [sys.executable, "-W", "error", "-m", "parallel_mcp", *args]
     given = {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False, **given)
+    return subprocess.run(
+        command,
+        env={**environment_of(tmp_path), **env},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        **given,
+    )
+
+
+def environment_of(tmp_path: Path) -> dict[str, str]:
+    """As little as a program needs, with a home of its own."""
+    return {"HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path), "PATH": os.environ["PATH"]}
