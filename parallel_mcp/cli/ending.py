@@ -123,7 +123,8 @@ _FLAGS = (
     (r"Pass fresh=true with the question to ask (?:anew|again)", "--fresh asks again"),
     (r"\bfresh=true\b", "--fresh"),
     (r"\bmodel='?(\w+)'?", r"--model \1"),
-    (r"\b[Cc]all deep_research with the question\b", "run `parallel-mcp research` with the question"),
+    (r"\bCall deep_research with the question\b", "Run `parallel-mcp research` with the question"),
+    (r"\bcall deep_research with the question\b", "run `parallel-mcp research` with the question"),
     (r"\bdeep_research\b", "`parallel-mcp research`"),
     (r"\bweb_answer\b", "`parallel-mcp answer`"),
 )

@@ -30,4 +30,8 @@ async def found(store: "Store", name: str, whose: "Scope | None" = None) -> "Res
         before = page[-1].research_id
     if len(matching) != 1 or (len(research_id) < SHORT and matching[0].research_id != research_id):
         raise UnknownResearch(name)
-    return matching[0]
+    # Lists have no answers.
+    row = await store.get(matching[0].research_id, matching[0].scope)
+    if row is None:
+        raise UnknownResearch(name)
+    return row
