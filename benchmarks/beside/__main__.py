@@ -66,6 +66,10 @@ class Stub:
         """Let each answer take so long from now on."""
         await self._control.post("/control", {"seconds": seconds})
 
+    async def close(self) -> None:
+        """Leave nothing open."""
+        await self._control.close()
+
     async def count(self, question: str) -> int:
         """How many requests there were for this question."""
         return int(await self._control.post("/count", {"question": question}))
@@ -86,6 +90,7 @@ async def upstream() -> AsyncIterator[Stub]:
                 await asyncio.sleep(0.01)
         yield stub
     finally:
+        await stub.close()
         process.kill()
         await process.wait()
 

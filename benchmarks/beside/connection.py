@@ -21,6 +21,7 @@ PROTOCOL = "2025-11-25"
 MARK = "BESIDE_RUN"
 _TICKS = os.sysconf("SC_CLK_TCK")
 _START_SECONDS = 30.0
+IDLE_SECONDS = 1.0
 
 
 class Failed(Exception):
@@ -36,6 +37,10 @@ class Channel(Protocol):
 
     async def notify(self, method: str, params: dict[str, Any]) -> None:
         """Send what has no answer."""
+        ...
+
+    async def close(self) -> None:
+        """Leave nothing open."""
         ...
 
 
@@ -65,6 +70,13 @@ class Pipes:
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps(message).encode() + b"\n")
 
+    async def close(self) -> None:
+        """Close the way in."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        with suppress(ConnectionError):
+            await self.process.stdin.wait_closed()
+
     async def read(self) -> None:
         """Hand every answer to who waits for it, until the server is gone."""
         assert self.process.stdout is not None
@@ -87,7 +99,7 @@ class Posts:
 
     port: int
     _session: str | None = None
-    _idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = field(default_factory=list)
+    _idle: list[tuple[float, asyncio.StreamReader, asyncio.StreamWriter]] = field(default_factory=list)
 
     async def request(self, method: str, params: dict[str, Any]) -> bytes:
         return await self._post({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
@@ -110,17 +122,16 @@ class Posts:
             *("accept: application/json, text/event-stream", f"content-length: {len(body)}"),
             *headers,
         ]
-        opened = self._idle.pop() if self._idle else await asyncio.open_connection("127.0.0.1", self.port)
-        reader, writer = opened
-        writer.write("\r\n".join([*lines, "", ""]).encode() + body)
+        reader, writer = await self._opened()
         try:
+            writer.write("\r\n".join([*lines, "", ""]).encode() + body)
             head, answer = await _response(reader)
-        except asyncio.IncompleteReadError:
-            raise Failed("the server closed the connection") from None
+        except (asyncio.IncompleteReadError, ConnectionError) as error:
+            raise Failed(f"the server closed the connection: {error}") from None
         if b"connection: close" in head:
             writer.close()
         else:
-            self._idle.append(opened)
+            self._idle.append((time.monotonic(), reader, writer))
         if session := re.search(rb"mcp-session-id: *(\S+)", head):
             self._session = session[1].decode()
         if not re.match(rb"http/1.1 2", head):
@@ -129,10 +140,21 @@ class Posts:
             return answer
         return next((line[5:] for line in reversed(answer.splitlines()) if line.startswith(b"data:") and line[5:]), b"")
 
-    def close(self) -> None:
-        """Close what is kept."""
-        for _, writer in self._idle:
+    async def _opened(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection that was used a moment ago, or a new one: a server may be closing one that was idle longer."""
+        while self._idle:
+            since, reader, writer = self._idle.pop()
+            if time.monotonic() - since < IDLE_SECONDS:
+                return reader, writer
             writer.close()
+        return await asyncio.open_connection("127.0.0.1", self.port)
+
+    async def close(self) -> None:
+        """Close what is kept."""
+        for _, _, writer in self._idle:
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
 
 
 async def _response(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
@@ -251,25 +273,20 @@ async def running(server: Server, transport: str, stub: str, folder: str) -> Asy
         env={**env, MARK: mark},
         start_new_session=True,
     )
-    channel: Pipes | Posts
-    reading = None
+    channel = Pipes(process) if transport == "stdio" else Posts(port)
+    reading = asyncio.create_task(channel.read()) if isinstance(channel, Pipes) else None
     try:
         async with asyncio.timeout(_START_SECONDS):
-            if transport == "stdio":
-                channel = Pipes(process)
-                reading = asyncio.create_task(channel.read())
-            else:
-                channel = Posts(port)
+            if reading is None:
                 await _answering(port, process)
             listed = await _shake_hands(channel)
         took = (time.perf_counter() - began) * 1000
         yield Running(server, channel, process, mark, took, listed)
-        if isinstance(channel, Posts):
-            channel.close()
     finally:
         for pid in processes(mark):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         await process.wait()
+        await channel.close()
         if reading is not None:
             await reading
