@@ -5,10 +5,11 @@ import { el } from "./dom";
 import { withMarks } from "./marks";
 import { clean, line, safeUrl } from "./text";
 
-const MOST_NESTED = 16;
+// What is nested deeper than anybody writes is shown flat: browsers lay deep trees out slowly.
+const DEEPEST = 24;
 const LONGEST_HEADING = 160;
 
-const parser = new MarkdownIt({ html: false, linkify: false, breaks: false, maxNesting: MOST_NESTED });
+const parser = new MarkdownIt({ html: false, linkify: false, breaks: false });
 // A link that leads nowhere is still a token, so that its text is shown; safeUrl decides what becomes a link.
 parser.validateLink = () => true;
 
@@ -16,7 +17,7 @@ const PLAIN: Record<string, keyof HTMLElementTagNameMap> = {
   paragraph: "p", blockquote: "blockquote", bullet_list: "ul", ordered_list: "ol", list_item: "li",
   table: "table", thead: "thead", tbody: "tbody", tr: "tr", th: "th", td: "td", strong: "strong", em: "em", s: "s",
 };
-const BY_FIRST_LETTER = new Set(["ul", "ol", "blockquote", "table"]);
+const WITH_DIRECTION = new Set(["p", "ul", "ol", "blockquote", "table", "th", "td"]);
 const RIGHT_TO_LEFT = /^[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}\p{Script=Adlam}]/u;
 
 /** The elements of a Markdown text, with the marks of known sources as buttons. */
@@ -85,6 +86,7 @@ function fill(root: DocumentFragment, tokens: Token[], sources: ReadonlySet<numb
     if (token.type === "inline") inline(top(), token.children ?? [], sources);
     else if (token.nesting === -1) open.pop();
     else if (token.nesting === 1) {
+      if (open.length > DEEPEST) return void open.push(top());
       const said = tokens.slice(index + 1, index + 8).find((next) => next.type === "inline")?.content ?? "";
       const element = opening(token, said, level);
       top().append(element instanceof HTMLTableElement ? wide(element) : element);
@@ -111,17 +113,17 @@ function opening(token: Token, said: string, level: (level: number) => number): 
   const kind = token.type.replace(/_open$/, "");
   if (kind === "heading") {
     // A heading as long as this is a paragraph that lost its line end.
-    if (said.length > LONGEST_HEADING) return el("p", { dir: "auto", class: "run-on" });
-    return el(`h${level(Number(token.tag.slice(1)))}` as "h2", { dir: "auto" });
+    if (said.length > LONGEST_HEADING) return el("p", { dir: direction(said), class: "run-on" });
+    return el(`h${level(Number(token.tag.slice(1)))}` as "h2", { dir: direction(said) });
   }
   const name = PLAIN[kind] ?? "span";
-  const element = el(name, name === "li" || name === "tr" ? {} : { dir: BY_FIRST_LETTER.has(name) ? direction(said) : "auto" });
+  const element = el(name, WITH_DIRECTION.has(name) ? { dir: direction(said) } : {});
   const start = Number(token.attrGet("start"));
   if (name === "ol" && Number.isSafeInteger(start) && start > 1) element.setAttribute("start", String(start));
   return element;
 }
 
-/** Of what holds other blocks, whose own `auto` would look past them. */
+/** By the first letter. `auto` looks past what has a direction, and looks anew at each piece that is added. */
 const direction = (text: string): string => (RIGHT_TO_LEFT.test(/\p{L}/u.exec(text)?.[0] ?? "") ? "rtl" : "ltr");
 
 function leaf(token: Token): Node[] {
@@ -147,6 +149,7 @@ function inline(parent: Node & ParentNode, tokens: Token[], sources: ReadonlySet
     else if (token.type === "code_inline") top().append(el("code", {}, token.content));
     else if (token.type === "image") top().append(picture(token));
     else if (token.nesting === -1) { if (open.length > 1) open.pop(); }
+    else if (open.length > DEEPEST && token.nesting === 1) open.push(top());
     else if (token.nesting === 1) {
       const element = token.type === "link_open" ? link(String(token.attrGet("href") ?? "")) : el(PLAIN[token.type.replace(/_open$/, "")] ?? "span");
       top().append(element);
