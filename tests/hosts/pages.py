@@ -60,6 +60,7 @@ def _key(host: Host) -> str:
 
 
 PAGES = {
+    "README.md": {"hosts": readme},
     "docs/hosts.md": {"limits": limits, "files": files},
 }
 
@@ -67,10 +68,10 @@ PAGES = {
 def filled(text: str, tables: dict[str, str]) -> str:
     """The page with its tables between their marks."""
     for name, table in tables.items():
-        before, start, rest = text.partition(f"<!-- {name} -->\n\n")
-        _, end, after = rest.partition(f"\n\n<!-- /{name} -->")
+        before, start, rest = text.partition(f"<!-- {name} -->\n")
+        _, end, after = rest.partition(f"<!-- /{name} -->")
         assert start and end, name
-        text = before + start + table + end + after
+        text = f"{before}{start}\n{table}\n\n{end}{after}"
     return text
 
 
