@@ -90,3 +90,17 @@ def test_the_skill_is_one_screen_and_its_table_is_the_table_of_models() -> None:
     assert f"Seconds, {Model.SPEED.price_usd:.3f} USD" in SKILL.read_text("utf-8")
     # A dollar with a digit behind it is an argument of the command, where a host runs the skill as one.
     assert not re.search(r"\$\d", SKILL.read_text("utf-8"))
+
+
+def test_every_page_is_in_the_docs_navigation() -> None:
+    nav = tomllib.loads((ROOT / "zensical.toml").read_text("utf-8"))["project"]["nav"]
+    listed = {page for entry in nav for page in entry.values() if page.startswith("docs/")}
+    assert listed == {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")}
+
+
+def test_the_readmes_table_of_tools_is_the_table_of_models() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    models = [model for model in Model if model.researches]
+    prices = ", ".join(f"${model.price_usd:.3f}" for model in models)
+    assert f"| ${Model.SPEED.price_usd:.3f} | {prices} |" in readme
+    assert f"| seconds | {', '.join(model.usual_time for model in models)} |" in readme
