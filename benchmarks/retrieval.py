@@ -1,171 +1,192 @@
-"""How well the sandbox finds: hit@1 and hit@3 of each model beside plain BM25, and what it owns up to not knowing.
+"""How well the sandbox finds, and what it owns up to not knowing, on documentation that it was not made for.
 
-Run as `python benchmarks/retrieval.py [--half tuning|development|further|held-out|all] [--json]`. The corpus is
-restricted to the distributions in `pins.txt` and the reference topics of Python 3.11, so that the figures mean the same
-everywhere. A hit is judged as a user would: by the answer's citations, in their order.
+Run as `python -m benchmarks.retrieval [--corpora FOLDER]`. The first run downloads the packages of `pins.txt` into the
+folder, with apt-get and npm. Beside the engine stands plain BM25: SQLite's FTS5 with its default tokenizer over whole
+documents, all words of the question OR-ed, which always answers. A refusal of the engine's counts as a miss beside it.
 
-The engine's vocabulary was written with the tuning questions and the `read` parts of the others in view. Nobody looked
-at the questions of the `validation` parts, of which only the figures were seen while its constants were chosen, nor at
-the held-out half, which says what to expect.
+The engine's constants were chosen on the questions of TUNING alone. All questions were written from the documents'
+contents before anything was run over them, and a document is right that is listed with its question.
 """
 
 import argparse
-import importlib.metadata
-import json
-import random
 import re
+import sqlite3
+import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterable
+import tarfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, get_args
 
-from parallel_mcp.sandbox.corpus import Corpus, distribution_documents, normalized, topic_documents
-from parallel_mcp.sandbox.engine import Engine, Model
+from parallel_mcp.sandbox import SandboxOptions, prepare
+from parallel_mcp.sandbox.documents import Document, gather
+from parallel_mcp.sandbox.engine import Findings
+from parallel_mcp.sandbox.fields import prose
 
 HERE = Path(__file__).parent
-PYTHON = (3, 11)
+TUNING = ("git", "sqlalchemy", "fastify")
+REPORTED = ("postgresql", "django", "sqlite", "npm", "default")
+SHOWN = 20  # answers in the appendix of docs/sandbox.md, six of them to questions about absent things
+HEAD = f"{'':11}{'questions':>10}{'hit@1':>7}{'BM25':>6}{'hit@3':>7}{'BM25':>6}{'refused':>9}{'sure':>6}{'right':>7}"
 
-SEEN = ("tuning", "development, read", "further, read")
 
-Item = dict[str, object]
-T = TypeVar("T")
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question, the documents that answer it (none: nothing does), and what the two ways found."""
+
+    question: str
+    expected: tuple[str, ...]
+    found: Findings
+    plain: tuple[str, ...]
+
+    def hit(self, urls: Sequence[str]) -> bool:
+        """Whether any of some addresses is a right one, whatever its suffix."""
+        paths = [re.sub(r"\.\w+$", "", re.sub(r"^https://docs.*#", "/topic:", url)) for url in urls]
+        return any(path.endswith(f"/{name}") for path in paths for name in self.expected)
+
+    @property
+    def sure(self) -> bool:
+        return bool(self.found.sources) and self.found.confidence != "low"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--half", choices=["tuning", "development", "further", "held-out", "all"], default="tuning")
-    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
-    parser.add_argument("--misses", action="store_true", help="also print what was missed, on stderr")
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--corpora", type=Path, default=HERE / "corpora", help="where the packages are kept")
+    parser.add_argument("--only", choices=[*TUNING, *REPORTED], help="one set of questions")
+    parser.add_argument("--misses", action="store_true", help="also print what was missed on the tuning sets")
+    parser.add_argument("--answers", action="store_true", help="print twenty answers of the default corpus instead")
     given = parser.parse_args()
-    corpus = pinned_corpus()
-    report = {
-        name: measure(corpus, items, absent, given.misses and name in SEEN)
-        for half in halves(given.half)
-        for name, items, absent in parts(half)
-    }
-    sys.stdout.write(json.dumps(report, indent=2) + "\n" if given.json else table(report))
+    if given.answers:
+        sys.stdout.write(answers())
+        return
+    names = [given.only] if given.only else [*TUNING, *REPORTED]
+    everything: list[Asked] = []
+    print(HEAD)
+    for name in names:
+        asked = ask(name, given.corpora)
+        print(row(name + (" (tuned)" if name in TUNING else ""), asked))
+        if given.misses and name in TUNING:
+            misses(asked)
+        everything += [] if name in TUNING else asked
+    if everything and not given.only:
+        print(row("all but tuned", everything))
+        print(confidences(everything))
 
 
-def halves(which: str) -> list[str]:
-    return ["tuning", "development", "further", "held-out"] if which == "all" else [which]
+def questions(name: str) -> list[tuple[str, tuple[str, ...]]]:
+    """The questions of a set, each with the documents that answer it."""
+    lines = (HERE / "questions" / f"{name}.txt").read_text("utf-8").splitlines()
+    pairs = [line.rpartition("|") for line in lines if "|" in line]
+    return [(question.strip(), tuple(expected.split())) for question, _, expected in pairs]
 
 
-def parts(half: str) -> list[tuple[str, list[Item], list[str]]]:
-    """The questions of a half, and those without an answer. The development and further ones come in two parts."""
-    if half == "further":
-        missing = _read("absent_further")
-        return [(f"further, {part}", _read(f"further_{part}"), missing[part]) for part in ("read", "validation")]
-    name = half.replace("-", "_")
-    items: list[Item] = _read(name)
-    if half != "development":
-        return [(half, items, _read("absent")[name])]
-    absent: list[str] = _read("absent_development")
-    return [(f"development, {part}", _part(items, part), _part(absent, part)) for part in ("read", "validation")]
+def ask(name: str, corpora: Path) -> list[Asked]:
+    folders = (folder(name, corpora),) if name != "default" else ()
+    engine = prepare(SandboxOptions(corpus=folders))
+    plain = Plain(gather(folders)[1])
+    return [
+        Asked(question, expected, engine.search(question, "lite"), plain.search(question))
+        for question, expected in questions(name)
+    ]
 
 
-def _read(name: str) -> Any:
-    return json.loads((HERE / "questions" / f"{name}.json").read_text())
+class Plain:
+    """Plain BM25 over whole documents."""
+
+    def __init__(self, documents: Sequence[Document]) -> None:
+        self._documents = documents
+        self._database = sqlite3.connect(":memory:")
+        self._database.execute("CREATE VIRTUAL TABLE plain USING fts5(title, body)")
+        for number, document in enumerate(documents):
+            title, passages = document.read()
+            body = "\n".join(f"{each.heading}\n{each.prose}\n{each.code}" for each in passages)
+            self._database.execute("INSERT INTO plain(rowid, title, body) VALUES (?, ?, ?)", (number, title, body))
+
+    def search(self, question: str) -> tuple[str, ...]:
+        words = " OR ".join(f'"{word}"' for word in re.findall(r"\w+", question))
+        rows = self._database.execute("SELECT rowid FROM plain(?) ORDER BY bm25(plain) LIMIT 3", (words,))
+        return tuple(self._documents[number].url for (number,) in rows)
 
 
-def _part(items: list[T], part: str) -> list[T]:
-    """One of two halves by lot, the same ones every time."""
-    order = list(range(len(items)))
-    random.Random(20).shuffle(order)
-    chosen = order[: len(items) // 2] if part == "read" else order[len(items) // 2 :]
-    return [items[number] for number in sorted(chosen)]
+def row(name: str, asked: Sequence[Asked]) -> str:
+    """hit@1 and hit@3 with BM25's beside them, absent things refused, what is sure, and how much of that is right."""
+    answerable = [each for each in asked if each.expected]
+    absent = [each for each in asked if not each.expected]
+    sure = [each for each in answerable if each.sure]
+    shares = [
+        share(answerable, [each for each in answerable if each.hit((each.plain if plain else each.found.urls)[:depth])])
+        for depth in (1, 3)
+        for plain in (False, True)
+    ]
+    refused = f"{sum(not each.found.sources for each in absent)}/{len(absent)}"
+    figures = f"{shares[0]:>7.2f}{shares[1]:>6.2f}{shares[2]:>7.2f}{shares[3]:>6.2f}{refused:>9}"
+    right = share(sure, [each for each in sure if each.hit(each.found.urls[:3])])
+    return f"{name:16}{len(answerable):>5}{figures}{share(answerable, sure):>6.2f}{right:>7.2f}"
 
 
-def pinned_corpus() -> Corpus:
-    """The corpus that the questions were written for. Exits with what to install where this machine has another."""
-    pins = dict(line.split("==") for line in (HERE / "pins.txt").read_text().split() if "==" in line)
-    problems = [problem for name, version in pins.items() if (problem := _differs(name, version))]
-    if sys.version_info[:2] != PYTHON:
-        problems.append(
-            f"Python {PYTHON[0]}.{PYTHON[1]} is needed, this is {sys.version_info.major}.{sys.version_info.minor}"
-        )
-    if problems:
-        raise SystemExit(
-            "The questions were written for other versions than are installed here:\n  "
-            + "\n  ".join(problems)
-            + "\nInstall them with: python -m pip install --no-deps -r benchmarks/pins.txt"
-        )
-    only = {normalized(name): version for name, version in pins.items()}
-    return Corpus([*distribution_documents(only), *topic_documents()])
-
-
-def _differs(name: str, version: str) -> str:
-    try:
-        found = importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return f"{name} {version} is not installed"
-    return "" if found == version else f"{name} is {found}, not {version}"
-
-
-def measure(corpus: Corpus, items: list[Item], absent: list[str], show: bool) -> dict[str, object]:
-    """The figures of some questions, for each way of searching."""
-    engine = Engine(corpus)
-
-    def plain(question: str) -> list[str]:
-        return [document.key for document in corpus.plain(set(re.findall(r"\w+", question.lower())), 3)]
-
-    def asked(model: Model) -> Callable[[str], list[str]]:
-        return lambda question: [each.document.key for each in engine.search(question, model).sources]
-
-    ways = {"plain BM25": plain, **{model: asked(model) for model in get_args(Model)}}
-    return {
-        "questions": len(items),
-        "absent": len(absent),
-        "ways": {name: _figures(way, items, absent, name if show else "") for name, way in ways.items()},
-    }
-
-
-def _figures(way: Callable[[str], list[str]], items: list[Item], absent: list[str], show: str) -> dict[str, float]:
-    started = time.process_time()
-    found = [way(str(item["question"])) for item in items]
-    seconds = time.process_time() - started
-    silent = [question for question in absent if not way(question)]
-    if show:
-        _print_misses(show, items, found, [question for question in absent if question not in silent])
-    return {
-        "hit@1": _hits(items, found, 1),
-        "hit@3": _hits(items, found, 3),
-        "said not found": len(silent),
-        "wrongly not found": sum(not keys for keys in found),
-        "ms": round(1000 * seconds / max(1, len(items)), 1),
-    }
-
-
-def _hits(items: list[Item], found: list[list[str]], depth: int) -> float:
-    hits = sum(_hit(item, keys[:depth]) for item, keys in zip(items, found, strict=True))
-    return round(hits / max(1, len(items)), 3)
-
-
-def _hit(item: Item, keys: Iterable[str]) -> bool:
-    expected = item["expected"]
-    assert isinstance(expected, list)
-    return not set(keys).isdisjoint(expected)
-
-
-def _print_misses(name: str, items: list[Item], found: list[list[str]], answered: list[str]) -> None:
-    for item, keys in zip(items, found, strict=True):
-        if not _hit(item, keys[:1]):
-            sys.stderr.write(f"{name}: {item['question']}\n    expected {item['expected']}, found {keys}\n")
-    for question in answered:
-        sys.stderr.write(f"{name}: ABSENT, yet answered: {question}\n")
-
-
-def table(report: dict[str, dict[str, object]]) -> str:
+def confidences(asked: Sequence[Asked]) -> str:
+    """How often each confidence cites a right document."""
     lines = []
-    for half, figures in report.items():
-        ways = figures["ways"]
-        assert isinstance(ways, dict)
-        lines.append(f"{half}: {figures['questions']} questions, {figures['absent']} absent ones")
-        lines.append(f"{'':12}{'hit@1':>8}{'hit@3':>8}{'absent said':>13}{'wrongly not':>13}{'ms':>7}")
-        for name, row in ways.items():
-            hits = f"{row['hit@1']:>8.3f}{row['hit@3']:>8.3f}"
-            lines.append(f"{name:12}{hits}{row['said not found']:>13}{row['wrongly not found']:>13}{row['ms']:>7}")
-    return "\n".join(lines) + "\n"
+    for level in ("high", "medium", "low"):
+        those = [each for each in asked if each.expected and each.found.sources and each.found.confidence == level]
+        right = share(those, [each for each in those if each.hit(each.found.urls[:3])])
+        lines.append(f"{level:7}{len(those):>4} answers, {right:.2f} right")
+    return "\n".join(lines)
+
+
+def share(whole: Sequence[Asked], part: Sequence[Asked]) -> float:
+    return len(part) / max(1, len(whole))
+
+
+def misses(asked: Sequence[Asked]) -> None:
+    for each in asked:
+        if each.expected and not each.hit(each.found.urls[:3]):
+            print(f"  missed: {each.question}\n    {each.expected} but {[url[-40:] for url in each.found.urls]}")
+        elif not each.expected and each.found.sources:
+            print(f"  answered, though absent: {each.question}\n    {each.found.urls[0][-60:]}")
+
+
+def answers() -> str:
+    """Twenty answers out of the default corpus, as Markdown."""
+    engine = prepare(SandboxOptions())
+    every = questions("default")
+    absent = [question for question, expected in every if not expected][:6]
+    answerable = [question for question, expected in every if expected]
+    step = len(answerable) / (SHOWN - len(absent))
+    chosen = [answerable[int(step * number)] for number in range(SHOWN - len(absent))] + absent
+    parts = []
+    for question in chosen:
+        found = engine.search(question, "lite")
+        said = prose(found).partition("\n\n")[0].partition(" This answer was put together")[0]
+        source = f"\n({found.confidence}: {found.sources[0].title})" if found.sources else ""
+        parts.append(f"**{question}**\n{said}{source}\n")
+    return "\n".join(parts)
+
+
+# The corpora
+
+
+def folder(name: str, corpora: Path) -> Path:
+    """The folder of a corpus, downloaded and unpacked where it is not there yet."""
+    kind, package, inside, _ = next(line for line in pins() if line[3] == name)
+    target = corpora / name
+    if not target.is_dir():
+        target.mkdir(parents=True)
+        fetch = {"deb": ["apt-get", "download", "-q", package], "npm": ["npm", "pack", "--silent", package]}[kind]
+        subprocess.run(fetch, cwd=target, check=True, stdout=subprocess.DEVNULL)
+        (archive,) = target.iterdir()
+        if kind == "deb":
+            subprocess.run(["dpkg-deb", "-x", archive, target], check=True)
+        else:
+            with tarfile.open(archive) as packed:
+                packed.extractall(target, filter="data")
+        archive.unlink()
+    return target / inside
+
+
+def pins() -> list[list[str]]:
+    lines = (HERE / "pins.txt").read_text("utf-8").splitlines()
+    return [line.split() for line in lines if line and not line.startswith("#")]
 
 
 if __name__ == "__main__":

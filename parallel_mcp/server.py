@@ -1,5 +1,6 @@
 """`build(settings)`: assembles the MCP server. Nothing is opened before its lifespan begins."""
 
+import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
@@ -129,14 +130,15 @@ def build(settings: Settings, fault: str | None = None) -> Server:
 async def open_app(settings: Settings, fault: str | None = None) -> AsyncIterator[AppContext]:
     """Open everything that a call needs, for as long as the block lasts."""
     async with AsyncExitStack() as stack:
-        base_url, origin, key = settings.base_url.rstrip("/"), settings.base_url.rstrip("/"), _key(settings)
+        base_url, origin, sandbox_key = settings.base_url.rstrip("/"), settings.base_url.rstrip("/"), None
         if settings.sandbox:
             # With the web server that it needs: some 150 ms and 10 MB that nobody else has a use for.
             from parallel_mcp import sandbox
 
-            options = sandbox.SandboxOptions(corpus=settings.corpus, requests_per_minute=0)
+            sandbox_key = secrets.token_urlsafe()
+            options = sandbox.SandboxOptions(corpus=settings.corpus, requests_per_minute=0, key=sandbox_key)
             base_url = await stack.enter_async_context(sandbox.running(options))
-            origin, key = " ".join(["sandbox", *settings.corpus]), "sandbox"
+            origin = " ".join(["sandbox", *settings.corpus])
         http = await stack.enter_async_context(open_http(base_url))
         store = await stack.enter_async_context(open_store(settings))
         window = store.take_turn if isinstance(store, RedisStore) else None
@@ -153,7 +155,7 @@ async def open_app(settings: Settings, fault: str | None = None) -> AsyncIterato
         service = await stack.enter_async_context(ResearchService(client, store, config).open())
         yield AppContext(
             service=service,
-            who=_refusing(fault) if fault else _principal_resolver(origin, key, settings),
+            who=_refusing(fault) if fault else _principal_resolver(origin, settings, sandbox_key),
             waits=Waits(settings.wait_seconds),
             answer_model=settings.answer_model,
             default_model=settings.research_model,
@@ -175,12 +177,14 @@ def _refusing(fault: str) -> Callable[[Context[AppContext, Any] | None], Princip
 
 
 def _principal_resolver(
-    origin: str, own_key: str | None, settings: Settings
+    origin: str, settings: Settings, sandbox_key: str | None
 ) -> Callable[[Context[AppContext, Any] | None], Principal]:
     """Resolves the caller: the one that http/ authenticated, or the local one on stdio and the command line.
 
-    Over HTTP, this server's own key is never used when callers bring theirs.
+    Over HTTP, this server's own key is never used when callers bring theirs. The sandbox in this process takes only
+    `sandbox_key`, which differs from process to process, so rows are not kept by it.
     """
+    own_key = "sandbox" if sandbox_key else _key(settings)
 
     def who(ctx: Context[AppContext, Any] | None) -> Principal:
         request = ctx.request_context.request if ctx is not None else None
@@ -188,7 +192,8 @@ def _principal_resolver(
         key = brought if settings.bring_your_own_key and request is not None else own_key
         if key is None:
             raise errors.KeyMissing(settings.key_fault)
-        return Principal(Scope(caller, payer_of(key, origin), origin), key, brought=brought is not None)
+        scope = Scope(caller, payer_of(key, origin), origin)
+        return Principal(scope, sandbox_key or key, brought=brought is not None)
 
     return who
 

@@ -1,6 +1,7 @@
 """The settings as flags, and the settings that the environment and the flags give."""
 
 import os
+import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar, get_args
 
@@ -107,6 +108,11 @@ def settings_of(flags: dict[str, Any]) -> Settings:
     if found.fault is not None:
         raise Misused(f"The settings are wrong. {found.fault}")
     found.warn()
+    if found.settings.sandbox and sys.stderr.isatty():
+        from parallel_mcp.cli.sandbox import index_corpus
+        from parallel_mcp.sandbox import SandboxOptions
+
+        index_corpus(SandboxOptions(corpus=found.settings.corpus))
     return found.settings
 
 
@@ -122,6 +128,13 @@ def usable_settings(flags: dict[str, Any]) -> Usable:
     logs.set_up(settings.log_level)
     unmet = telemetry.export(telemetry.wanted(os.environ))
     click.get_current_context().call_on_close(lambda: telemetry.flush(LAST_EXPORT_SECONDS))
+    if settings.sandbox:
+        from parallel_mcp.sandbox import SandboxOptions
+
+        try:
+            SandboxOptions(corpus=settings.corpus)
+        except ValueError as error:
+            settings, fault = settings.model_copy(update={"corpus": ()}), str(error)
     return Usable(settings, fault, [*warnings, *([unmet] if unmet else [])])
 
 

@@ -10,6 +10,8 @@ from parallel_mcp.cli.ending import Failed
 if TYPE_CHECKING:
     from parallel_mcp.sandbox import SandboxOptions
 
+BIG = 200  # documents from which indexing takes long enough to be shown
+
 
 @click.command(short_help="Serve the Chat API here, from local documents")
 @click.option("--host", default="127.0.0.1", show_default=True)
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 )
 @click.option("--done/--no-done", default=True, help="Whether a stream ends with [DONE]")
 @click.option("--seed", type=int, help="Makes faults and latencies repeatable")
+@click.option(
+    "--expose", "exposed", is_flag=True, help="Allow a --host that other machines reach: they read the corpus"
+)
 def sandbox(host: str, port: int, faults: tuple[str, ...], **options: Any) -> None:
     """Serve Parallel's Chat API on this machine, for any OpenAI client, from local documents."""
     import anyio
@@ -32,6 +37,8 @@ def sandbox(host: str, port: int, faults: tuple[str, ...], **options: Any) -> No
     try:
         parsed = tuple(sandboxes.Fault.parse(fault) for fault in faults)
         whole = sandboxes.SandboxOptions(faults=parsed, **options)
+        sandboxes.check_host(whole, host)
+        index_corpus(whole)
         anyio.run(_serve_sandbox, whole, host, port)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
@@ -39,6 +46,22 @@ def sandbox(host: str, port: int, faults: tuple[str, ...], **options: Any) -> No
         raise Failed(f"Cannot listen on {host}, port {port}: {error.strerror or error}") from None
     except KeyboardInterrupt:
         pass
+
+
+def index_corpus(options: "SandboxOptions") -> None:
+    """Index the corpus, with a progress bar at a terminal where that takes long."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    from parallel_mcp import sandbox as sandboxes
+
+    console = Console(stderr=True)
+    columns = (TextColumn("Indexing the corpus"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as shown:
+        task = shown.add_task("", total=None, visible=False)
+        sandboxes.prepare(
+            options, lambda done, total: shown.update(task, completed=done, total=total, visible=total >= BIG)
+        )
 
 
 async def _serve_sandbox(options: "SandboxOptions", host: str, port: int) -> None:

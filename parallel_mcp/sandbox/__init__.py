@@ -5,15 +5,16 @@ sentences drawn verbatim from documents that are on the machine anyway, each one
 package's client, so that the two ends cannot agree on the same mistake.
 """
 
-from parallel_mcp.sandbox.app import create_app, running, serving
+from parallel_mcp.sandbox.app import create_app, prepare
 from parallel_mcp.sandbox.options import Fault, SandboxOptions
+from parallel_mcp.sandbox.serving import check_host, running, serving
 
-__all__ = ["Fault", "SandboxOptions", "create_app", "example_questions", "running", "serving"]
+__all__ = ["Fault", "SandboxOptions", "check_host", "create_app", "example_questions", "prepare", "running", "serving"]
 
 
 def example_questions() -> tuple[str, str]:
-    """Two questions that the default corpus can answer, whatever else is installed."""
+    """Two questions that the default corpus can answer."""
     return (
-        "What does Starlette offer for building async web services?",
+        "What happens when a replica is killed?",
         "How does the with statement use a context manager?",
     )

@@ -1,312 +1,249 @@
-"""Answers from a corpus: which documents and sentences bear on a question, and how surely.
+"""What a corpus says on a question: a few sentences out of it with the documents that they stand in, or nothing.
 
-Nothing here writes prose of its own about the world: an answer is sentences drawn verbatim from documents, each with
-the number of its citation, or the plain words that nothing was found. How wide a model looks is one row of `EFFORTS`.
+An answer is given only where a passage holds what the question is about. How surely it does is the evidence: the share
+of the question's words, each by how rare it is, that stand in the passage, in one sentence of it, and side by side.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from itertools import pairwise
+from math import log10
 from typing import Literal
 
-from parallel_mcp.sandbox.corpus import Corpus, Document, Found, Level
-from parallel_mcp.sandbox.prose import is_whole
-from parallel_mcp.sandbox.words import joined_words, names, synonyms, term, terms
+from parallel_mcp.sandbox.index import CROWD, Hit, Index
+from parallel_mcp.sandbox.reading import plain, sentences
 
 Model = Literal["speed", "lite", "base", "core"]
 Confidence = Literal["low", "medium", "high"]
 
 NOTICE = "This answer was put together by the sandbox from documents on this machine, not from the web."
-NOT_FOUND = "Not found in the local documents: nothing on this machine answers this question."
 
+CITED: Mapping[Model, int] = {"speed": 3, "lite": 3, "base": 4, "core": 6}
+"""How many documents a model cites at most; all of them rank alike."""
 
-@dataclass(frozen=True, slots=True)
-class Effort:
-    """How wide a model looks: all rank the same documents, and go down the ranking as far as this."""
+# The constants from here to NAMED were chosen on the tuning sets of benchmarks/retrieval.py; docs/sandbox.md says how
+# they do on the others.
+CANDIDATES = 25  # documents that are looked at closely
+ABOVE = 0.3  # what the share of a question that stands in title and heading adds to a passage's rank
+EARLIER = 0.3  # what the share of an earlier question adds where a follow-up is asked
+# What evidence is made of: the share of the question in the passage, in its best sentence, side by side, and in title
+# and heading; and how many of its words are held, for four together say more than one alone.
+HELD, TOGETHER, ADJACENT, HEADED, EACH_WORD, WORDS = 0.25, 0.375, 0.125, 0.075, 0.075, 4
+NAMED = 0.5  # what is left of the evidence for each name in the question that the passage does not hold
+UNTOLD = 0.8  # what is left of it where the question's rarest word is not held
+# Below FOUND a question is said to be not found, from FAIR confidence is medium, from SURE high: in a corpus of 10,000
+# passages. Ten times as many hold any words together by chance more often, and have to show LARGER more.
+FOUND, FAIR, SURE, LARGER = 0.5, 0.6, 0.72, 0.1
+RELATED = 0.3  # a further document is cited from this evidence
 
-    documents: int  # at most so many are cited
-    sentences: int  # at most so many are quoted
-    nearness: float  # a document is cited whose score is at least this share of the best one's
+LONGEST = 64  # words of a question that are looked for
 
+# A capitalised word that does not begin a sentence, or one with capitals inside.
+_NAME = re.compile(r"(?<=[\w,;:)] )[A-Z]\w*|\b\w*[a-z][A-Z]\w*|\b[A-Z]{2}\w*")
+_ADDRESS = re.compile(r"\w+://\S+")
+_CAPITAL = re.compile(r"\b\w*[A-Z]\w*")
 
-EFFORTS: Mapping[Model, Effort] = {
-    "speed": Effort(documents=3, sentences=3, nearness=0.65),
-    "lite": Effort(documents=3, sentences=4, nearness=0.6),
-    "base": Effort(documents=4, sentences=6, nearness=0.55),
-    "core": Effort(documents=6, sentences=9, nearness=0.5),
-}
-
-# What a document's best passage adds to its weight: little, for what a document is about comes first. One that has
-# (nearly) every word of the question counts double, so that one sentence of a long manual is enough.
-RANKING = 0.05
-# What a word finds that stands for one of the question, as a share of what it would find itself.
-SYNONYM = 0.3
-# Below this much evidence a question is said to be not found. Chosen so that of the absent questions in view nearly all
-# are said to be.
-FOUND = 0.55
-# How much of the evidence is left for each proper name that the best document does not hold, or only in passing (less
-# than this share of what the word tells), and for each word that is in no document.
-FOREIGN = 0.4
-IN_PASSING = 0.1
-STRANGE = 0.7
-# How sure one passage makes of an answer that has every word of the question.
-TOGETHER = 0.8
-# How much a long question is marked down: at 1 every word of it would have to be met.
-LENGTH = 0.6
-# From this much evidence an answer is somewhat and, where two sources agree, very sure.
-FAIR = 0.75
-SURE = 0.9
-# What a document's first sentence is worth more than it says of the question: about half of a rare word.
-FIRST = 2.0
+# The words of English that are in every text and in the subject of none: articles, pronouns, prepositions,
+# conjunctions, auxiliaries and question words (what happens, how do I get).
+_GRAMMAR = """
+a about after all also am an and any are as at be because been before being between both but by can could did do does
+doing during each else ever every for from get gets had happen happens has have having he her here him his how i if in
+into is it its itself like may me might more most much must my need no nor not of off on one only onto or other our
+out over own s shall she should so some such t than that the their them then there these they this those through to
+too under until up upon us use used using very want was way we were what when where whether which while who whom whose
+why will with would you your
+"""
+GRAMMAR = frozenset(_GRAMMAR.split())
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A document that an answer cites, and what is quoted from it: `excerpts` stand in its text to the character."""
+    """A document that an answer cites. `excerpts` stand in it to the character."""
 
-    document: Document
+    url: str
+    title: str
     excerpts: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What a search brought: the sources, best first (none: not found), how sure, and why these."""
+    """What a search brought: the sources, best first (none: not found), how sure, and why."""
 
     sources: tuple[Source, ...]
     confidence: Confidence
     reasoning: str
-    evidence: float  # how surely the corpus speaks of the question, from 0 to about 1
+    evidence: float
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """The addresses of what is cited."""
+        return tuple(source.url for source in self.sources)
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What was asked before: the question, and the addresses of the documents that it was answered from."""
+
+    question: str
+    urls: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A question's words: as written, stemmed with how rare each is, and which of them are names."""
+
+    words: tuple[str, ...]
+    rarity: Mapping[str, float]
+    names: frozenset[str]
+    pairs: frozenset[tuple[str, str]]
+
+    @property
+    def whole(self) -> float:
+        return sum(self.rarity.values()) or 1.0
+
+    @property
+    def rarest(self) -> str:
+        return max(self.rarity, key=self.rarity.__getitem__)
+
+    def share(self, stems: Iterable[str]) -> float:
+        """How much of the question stands among some words, from 0 to 1."""
+        return sum(self.rarity[stem] for stem in self.rarity.keys() & set(stems)) / self.whole
+
+    def adjacent(self, texts: Iterable[Sequence[str]]) -> float:
+        """How much of the question stands side by side in any of some texts as it does in the question."""
+        held = self.pairs.intersection(pair for text in texts for pair in pairwise(text))
+        return sum(self.rarity[one] + self.rarity[other] for one, other in held) / self.whole
+
+
+@dataclass(frozen=True, slots=True)
+class _Weighed:
+    """A passage with its rank, its evidence, and its quotable sentences with the share that each holds."""
+
+    hit: Hit
+    rank: float
+    evidence: float
+    sentences: tuple[tuple[str, float], ...]
 
 
 class Engine:
-    """Searches one corpus. Holds no state of its own between questions; safe to use from several threads."""
+    """Searches one corpus. Holds nothing between questions; safe to use from several threads."""
 
-    def __init__(self, corpus: Corpus) -> None:
-        self.corpus = corpus
-        self.search = lru_cache(maxsize=512)(self._search)
+    def __init__(self, index: Index) -> None:
+        self.index = index
+        self._more = LARGER * log10(max(CROWD, index.passages) / 10_000)
 
-    def _search(self, question: str, model: Model, context: tuple[str, ...] = (), focus: str = "") -> Findings:
-        """What the corpus says on a question.
+    def search(self, question: str, model: Model, earlier: Earlier | None = None) -> Findings:
+        """What the corpus says on a question. A follow-up is answered from the earlier answer's documents only."""
+        if earlier and not earlier.urls:
+            question, earlier = f"{earlier.question} {question}", None
+        asked = self._asked(question)
+        if not asked.words:
+            return self._nothing("The question has no word to search for.", earlier)
+        ranked = self._ranked(asked, earlier)
+        found = [each for each in ranked if each.evidence >= FOUND + self._more]
+        if not found:
+            return self._nothing("No passage holds enough of what the question is about.", earlier)
+        best = found[0]
+        further = [each for each in ranked if each is not best and each.evidence >= RELATED]
+        quoted = [(best, _window(best.sentences)), *((each, _best(each.sentences)) for each in further)]
+        sources = [Source(each.hit.url, each.hit.title, said) for each, said in quoted]
+        return self._found(asked, best, _distinct(sources)[: CITED[model]])
 
-        `context` is what was asked before, for questions that lean on it; `focus` narrows the search to one field.
-        """
-        effort = EFFORTS[model]
-        context = context if _leans(question) else ()
-        asked = self.asked(question, context, focus)
-        if not asked:
-            return _nothing("The question has no word to search for.")
-        ranked = sorted(self._weighed(asked).items(), key=lambda each: -each[1])
-        evidence = self.evidence(question, context)
-        if not ranked or evidence < FOUND:
-            return _nothing("The local documents do not speak of enough of what the question names.")
-        least = effort.nearness * ranked[0][1]
-        kept = {number: score for number, score in ranked[: effort.documents] if score >= least}
-        return self._findings(asked, self._quote(asked, kept, effort), evidence)
+    def statements(self, words: str, urls: Sequence[str]) -> list[tuple[str, Source]]:
+        """The sentences of some documents that are nearest to some words, each with the document it stands in."""
+        hits = self.index.search(self._asked(words).words, len(urls), urls)
+        return [(said, Source(hit.url, hit.title, (said,))) for hit in hits for said in sentences(hit.prose)]
 
-    def asked(self, question: str, context: Sequence[str] = (), focus: str = "") -> dict[str, float]:
-        """The telling terms of a question with their weights, its own before those that it leans on."""
-        found: dict[str, float] = {}
-        leaning = 0.4 if len(terms(question)) > 2 else 1.2
-        for text, weight in [(question, 1.0), (focus, 0.7), *((each, leaning) for each in context)]:
-            joined = {term(word) for word in joined_words(text)}
-            for one in terms(text):
-                # A hyphenated word is in its parts too.
-                if one not in found and not (one in joined and not self.corpus.known(one)):
-                    found[one] = weight
-        return found
+    def _asked(self, question: str) -> _Asked:
+        every = self.index.words.both(question[:20_000])
+        told = [(word, stem) for word, stem in every if word not in GRAMMAR]
+        kept = list(dict.fromkeys(told))[:LONGEST]
+        rarity = {stem: self.index.rarity(stem) for _, stem in kept}
+        pairs = frozenset(pair for pair in pairwise(stem for _, stem in told) if rarity.keys() >= set(pair))
+        capital = {part.lower() for part in _NAME.findall(question)}
+        names = frozenset(stem for word, stem in kept if word in capital or word in self.index.names)
+        return _Asked(tuple(dict.fromkeys(word for word, _ in kept)), rarity, names, pairs)
 
-    def _weighed(self, asked: Mapping[str, float]) -> dict[int, float]:
-        """The weight of each document, with a share of its best passage's."""
-        total = self._scores("documents", asked)
-        together = self._together(asked)
-        best: dict[int, float] = {}
-        for number, weighs in self._scores("passages", asked).items():
-            passage = self.corpus.passages[number]
-            weighs *= (0.4 if passage.history else 1.0) * (0.8 if passage.elsewhere else 1.0)
-            weighs *= RANKING * (1.0 + together.get(number, 0.0) ** 8)
-            best[passage.document] = max(best.get(passage.document, 0.0), weighs)
-        for document, weighs in best.items():
-            total[document] = total.get(document, 0.0) + weighs
-        return total
+    def _ranked(self, asked: _Asked, earlier: Earlier | None) -> list[_Weighed]:
+        """The best passage of each document that has something to quote, best first."""
+        hits = self.index.search(asked.words, CANDIDATES, earlier.urls if earlier else ())
+        before = self._asked(earlier.question) if earlier else None
+        said = [sentences(hit.prose) for hit in hits]
+        texts = [text for hit, each in zip(hits, said, strict=True) for text in (*_texts(hit), *map(_said, each))]
+        stems = iter(self.index.words.stems(texts))
+        best: dict[str, _Weighed] = {}
+        for hit, each in zip(hits, said, strict=True):
+            weighed = _weigh(hit, each, [next(stems) for _ in range(4 + len(each))], asked, before)
+            if each and (hit.url not in best or weighed.rank > best[hit.url].rank):
+                best[hit.url] = weighed
+        return sorted(best.values(), key=lambda each: -each.rank)
 
-    def _together(self, asked: Mapping[str, float]) -> dict[int, float]:
-        """How much of what the terms tell stands together in each passage, as it was asked: from 0 to 1."""
-        said: dict[int, float] = {}
-        whole = sum(self.corpus.rarity(one) * weight for one, weight in asked.items()) or 1.0
-        for one, weight in asked.items():
-            for number in self.corpus.weights("passages", one):
-                said[number] = said.get(number, 0.0) + self.corpus.rarity(one) * weight / whole
-        return said
-
-    def _scores(self, level: Level, asked: Mapping[str, float]) -> dict[int, float]:
-        """The weight of each document or passage that has any of the terms."""
-        total: dict[int, float] = {}
-        for one, weight in asked.items():
-            for number, weighs in self._weights(level, one, asked).items():
-                total[number] = total.get(number, 0.0) + weighs * weight
-        return total
-
-    def _weights(self, level: Level, one: str, asked: Mapping[str, float]) -> Mapping[int, float]:
-        """The weight of a term, or of what stands for it and was not itself asked, wherever it is found."""
-        weights = dict(self.corpus.weights(level, one))
-        for other in synonyms().get(one, frozenset()) - asked.keys():
-            for number, weighs in self.corpus.weights(level, other).items():
-                weights[number] = max(weights.get(number, 0.0), SYNONYM * weighs)
-        return weights
-
-    def evidence(self, question: str, context: Sequence[str] = ()) -> float:
-        """How surely the corpus speaks of a question at all, from 0 to about 1, whichever model asks.
-
-        What the best document weighs, for the question's length. Words that are in no document count against it,
-        and more so what the question names (`Kafka`, `World Cup`) where that document does not have it.
-        """
-        asked = self.asked(question, context)
-        ranked = self._weighed(asked)
-        if not ranked:
-            return 0.0
-        best = max(ranked, key=ranked.__getitem__)
-        unknown = {part for name in self._unknown_names(question) for part in terms(name)}
-        named = names(question)
-        held = whole = 0.0
-        trust = 1.0
-        for one, weight in asked.items():
-            tells = self.corpus.rarity(one)
-            weighs = self._weights("documents", one, asked).get(best, 0.0)
-            if one in unknown or (one in named and weighs < IN_PASSING * tells):
-                trust *= FOREIGN
-            elif self.corpus.known(one):
-                held += weighs * weight
-                whole += tells * weight
-            else:
-                trust *= STRANGE
-        if not held:
-            return 0.0
-        together = self._together(asked)
-        gathered = max((together.get(each.number, 0.0) for each in self.corpus.passages_of(best)), default=0.0)
-        return float(trust * max(held / whole**LENGTH, TOGETHER * gathered))
-
-    def _unknown_names(self, question: str) -> list[str]:
-        """Names of several words, such as `World Cup`, that stand in no document as they are written."""
-        return [match[0] for match in _LONG_NAME.finditer(question) if not self.corpus.has_phrase(match[0])]
-
-    def _quote(self, asked: Mapping[str, float], kept: Mapping[int, float], effort: Effort) -> tuple[Source, ...]:
-        """The sentences to quote from each document: most from the first, at least one from each other."""
-        weights = self._scores("passages", asked)
-        left = effort.sentences
-        sources = []
-        for place, number in enumerate(kept):
-            share = min(max(1, left - (len(kept) - place - 1)), 3 if place == 0 else 2)
-            if excerpts := self._sentences(number, weights, asked, share):
-                left -= len(excerpts)
-                sources.append(Source(self.corpus.documents[number], excerpts))
-        return tuple(sources)
-
-    def _sentences(
-        self, number: int, weights: Mapping[int, float], asked: Mapping[str, float], limit: int
-    ) -> tuple[str, ...]:
-        """The sentences of a document that say most of what was asked, in the order in which they stand.
-
-        What it says first has a start, and is all that there is where the question used other words.
-        """
-        document = self.corpus.documents[number]
-        first = self._first(number)
-        scored: list[tuple[float, int, str]] = []
-        for place, passage in enumerate(self._best_passages(number, weights)):
-            for start, end in passage.spans:
-                said = document.text[start:end]
-                if is_whole(said):
-                    worth = self._worth(said, asked) * (1.0 - 0.1 * place) * (0.5 if passage.history else 1.0)
-                    worth += FIRST if start == first else 0.0
-                    scored.append((worth, start, said))
-        if not scored:
-            return _summary(document)
-        best = sorted(scored, key=lambda each: (-each[0], each[1]))
-        top = best[0][0]
-        chosen = [each for each in best[: limit if top else 1] if each[0] >= 0.6 * top]
-        return tuple(dict.fromkeys(said for _, _, said in sorted(chosen, key=lambda each: each[1])))
-
-    def _first(self, number: int) -> int:
-        """Where a document's first whole sentence begins: it says what the rest is about."""
-        text = self.corpus.documents[number].text
-        spans = (span for passage in self.corpus.passages_of(number)[:3] for span in passage.spans)
-        return next((start for start, end in spans if is_whole(text[start:end])), -1)
-
-    def _best_passages(self, number: int, weights: Mapping[int, float]) -> list[Found]:
-        """The four passages of a document that weigh most, and its first three."""
-        own = [passage for passage in self.corpus.passages_of(number) if not passage.elsewhere]
-        own = own or list(self.corpus.passages_of(number))
-        best = sorted(own, key=lambda each: (-weights.get(each.number, 0.0), each.history, each.number))[:4]
-        return [*best, *(each for each in own[:3] if each not in best)]
-
-    def _worth(self, sentence: str, asked: Mapping[str, float]) -> float:
-        said = set(terms(sentence))
-        worth = sum(self.corpus.rarity(one) * weight for one, weight in asked.items() if one in said)
-        return worth / (1.0 + len(sentence) / 500)
-
-    def _findings(self, asked: Mapping[str, float], sources: tuple[Source, ...], evidence: float) -> Findings:
-        if not sources:
-            return _nothing("The documents that matched have no sentence fit to be quoted.")
-        quoted = set(terms(" ".join(excerpt for source in sources for excerpt in source.excerpts)))
-        agree = sum(_agrees(source, asked) for source in sources)
-        confidence: Confidence = "low"
-        if evidence >= SURE and agree >= 2:
-            confidence = "high"
-        elif evidence >= FAIR:
-            confidence = "medium"
+    def _found(self, asked: _Asked, best: _Weighed, sources: Sequence[Source]) -> Findings:
+        shown = best.evidence - self._more
+        confidence: Confidence = "high" if shown >= SURE else "medium" if shown >= FAIR else "low"
+        held = round(100 * min(1.0, best.evidence))
         reasoning = (
-            f"The quoted sentences speak of {len(quoted & asked.keys())} of the question's {len(asked)} telling words; "
-            f"the closest is {sources[0].document.title!r}, and {agree} of {len(sources)} bear on over half of them. "
-            f"{NOTICE}"
+            f"The passage quoted from {best.hit.title!r} holds {held} % of what the question's words tell, by how rare "
+            f"they are in {self.index.said}. {NOTICE}"
         )
-        return Findings(sources, confidence, reasoning, evidence)
+        return Findings(tuple(sources), confidence, reasoning, best.evidence)
+
+    def _nothing(self, why: str, earlier: Earlier | None) -> Findings:
+        where = (
+            "the documents of the earlier answer"
+            if earlier
+            else f"{self.index.said} ({self.index.documents} documents)"
+        )
+        return Findings((), "low", f"{why} Searched: {where}. {NOTICE}", 0.0)
 
 
-def _agrees(source: Source, asked: Mapping[str, float]) -> bool:
-    document = source.document
-    said = set(terms(f"{document.title} {document.about} {document.everyday} {' '.join(source.excerpts)}"))
-    return 2 * len(said & asked.keys()) > len(asked)
+def _texts(hit: Hit) -> tuple[str, ...]:
+    """Title, heading and prose of a passage, and the capitalised words in them."""
+    texts = (hit.title, hit.heading, _said(hit.prose))
+    return (*texts, " ".join(word for text in texts for word in _CAPITAL.findall(text)))
 
 
-def _summary(document: Document) -> tuple[str, ...]:
-    return (document.summary,) if document.summary and document.summary in document.text else ()
+def _said(text: str) -> str:
+    """A text without the addresses in it, whose parts are not said of anything."""
+    return _ADDRESS.sub(" ", text)
 
 
-# Two capitalised words or more in a row, not at the start of a sentence and not all in capitals.
-_LONG_NAME = re.compile(r"(?<=[\w,;:] )[A-Z][a-z]\w*(?:['’]s?)?(?: [A-Z][a-z]\w*(?:['’]s?)?)+")
-_LEANING = re.compile(
-    r"\b(?:it|its|that|this|these|those|they|them|their|he|she|one|ones|there|same|former|latter|more)\b", re.IGNORECASE
-)
+def _weigh(
+    hit: Hit, said: Sequence[str], stems: Sequence[Sequence[str]], asked: _Asked, before: _Asked | None
+) -> _Weighed:
+    """A passage's rank and evidence. `stems` are those of `_texts` and of each sentence."""
+    title, heading, prose, capitals, *each = stems
+    above = {*title, *heading}
+    whole = {*above, *prose}
+    headed = asked.share(above)
+    evidence = (
+        HELD * asked.share(whole)
+        + TOGETHER * max((asked.share({*above, *words}) for words in each), default=0.0)
+        + ADJACENT * asked.adjacent((title, heading, prose))
+        + HEADED * headed
+        + EACH_WORD * min(len(asked.rarity.keys() & whole), WORDS)
+    ) * NAMED ** len(asked.names.difference(capitals, above))
+    if asked.rarest not in whole:
+        evidence *= UNTOLD
+    rank = hit.weight / asked.whole + evidence + ABOVE * headed + (EARLIER * before.share(whole) if before else 0.0)
+    return _Weighed(hit, rank, evidence, tuple(zip(said, map(asked.share, each), strict=True)))
 
 
-def _leans(question: str) -> bool:
-    """Whether a question needs what was asked before it: it points back, or says hardly anything by itself."""
-    return bool(_LEANING.search(question)) or len(terms(question)) < 3
+def _best(said: Sequence[tuple[str, float]]) -> tuple[str, ...]:
+    return (max(said, key=lambda each: each[1])[0],)
 
 
-def _nothing(why: str) -> Findings:
-    return Findings((), "low", f"{why} {NOTICE}", 0.0)
+def _window(said: Sequence[tuple[str, float]]) -> tuple[str, ...]:
+    """The sentence that holds most of the question, with what follows it, or else what leads up to it."""
+    at = max(range(len(said)), key=lambda place: said[place][1])
+    start = max(0, min(at, len(said) - 2))
+    return tuple(sentence for sentence, _ in said[start : start + 3])
 
 
-def prose_answer(findings: Findings, *, listed: bool) -> str:
-    """The answer as text, each sentence with its citation's number. `listed` adds the sources, where no basis does."""
-    if not findings.sources:
-        return f"{NOT_FOUND} {NOTICE}"
-    said = [
-        f"{one_line(excerpt)} [{number}]"
-        for number, source in enumerate(findings.sources, 1)
-        for excerpt in source.excerpts
-    ]
-    parts = [" ".join(said)]
-    if listed:
-        rows = [
-            f"[{number}] {source.document.title}: {source.document.url}"
-            for number, source in enumerate(findings.sources, 1)
-        ]
-        parts.append("\n".join(["Sources:", *rows]))
-    return "\n\n".join([*parts, NOTICE])
-
-
-def one_line(excerpt: str) -> str:
-    """An excerpt without its line breaks, for running text."""
-    return " ".join(excerpt.split())
+def _distinct(sources: Iterable[Source]) -> list[Source]:
+    """The sources without those that only repeat what an earlier one says."""
+    found: dict[tuple[str, ...], Source] = {}
+    for source in sources:
+        found.setdefault(tuple(map(plain, source.excerpts[:1])), source)
+    return list(found.values())

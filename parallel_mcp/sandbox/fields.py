@@ -1,19 +1,22 @@
 """An answer in the form that was asked for: text, a JSON object, or a caller's schema filled field by field.
 
-A schema is data from a stranger: references are followed only inside it and only so far, no pattern is ever run, and
-every walk over it is bounded in depth and in size.
+A field is filled only from a sentence that holds the field's words and its value; every other field is null, and its
+basis says so. A schema is data from a stranger: references are followed only inside it and only so far, no pattern is
+ever run, and every walk over it is bounded in depth and in size.
 """
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from parallel_mcp.sandbox.engine import NOT_FOUND, NOTICE, Engine, Findings, Model, Source, one_line, prose_answer
-from parallel_mcp.sandbox.words import terms
+from parallel_mcp.sandbox.engine import GRAMMAR, NOTICE, Earlier, Engine, Findings, Model, Source
+from parallel_mcp.sandbox.reading import plain
 
 Schema = Mapping[str, Any]
+
+NOT_FOUND = "Not found in these documents"
 
 # What the research models take.
 MAX_NESTING = 5
@@ -33,48 +36,58 @@ class SchemaError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What goes on the wire: the content, and one basis entry for each field."""
+    """What goes on the wire: the content, one basis entry for each field, and the addresses it was answered from."""
 
     content: str
     basis: list[dict[str, Any]]
+    urls: tuple[str, ...]
 
 
 def reply(
     engine: Engine,
     question: str,
-    context: tuple[str, ...],
+    earlier: Earlier | None,
     model: Model,
     schema: Schema | None,
     *,
     json_object: bool = False,
 ) -> Reply:
     """Answer a question in the form asked for."""
-    findings = engine.search(question, model, context)
+    findings = engine.search(question, model, earlier)
     if schema is not None:
-        return _Filling(engine, question, context, model, schema, findings).reply()
+        content, basis = _Filling(engine, question, schema, findings).filled()
+        return Reply(json.dumps(content, ensure_ascii=False), basis, findings.urls)
     if json_object:
-        value = {"answer": _told(findings), "citations": [source.document.url for source in findings.sources]}
-        return Reply(json.dumps(value, ensure_ascii=False), [entry(name, findings) for name in value])
-    content = prose_answer(findings, listed=model == "speed")
-    return Reply(content, [entry("output", findings)])
+        value = {"answer": prose(findings), "citations": list(findings.urls)}
+        basis = [entry(name, findings.reasoning, findings.sources, findings.confidence) for name in value]
+        return Reply(json.dumps(value, ensure_ascii=False), basis, findings.urls)
+    content = prose(findings, marked=True)
+    return Reply(content, [entry("output", findings.reasoning, findings.sources, findings.confidence)], findings.urls)
 
 
-def entry(name: str, findings: Findings, sources: tuple[Source, ...] | None = None) -> dict[str, Any]:
+def prose(findings: Findings, *, marked: bool = False) -> str:
+    """The answer as text; `marked` with the numbers of its citations and the list that says what they mean."""
+    if not findings.sources:
+        return f"{NOT_FOUND}. {findings.reasoning}"
+    said = " ".join(map(plain, findings.sources[0].excerpts))
+    if not marked:
+        return f"{said}\n\n{NOTICE}"
+    others = ", ".join(f"[{number}]" for number in range(2, len(findings.sources) + 1))
+    see = f" See also {others}." if others else ""
+    rows = [f"{number}. *{source.title}*. {source.url}" for number, source in enumerate(findings.sources, 1)]
+    return "\n\n".join([f"{said} [1]{see}", NOTICE, "## References", "\n".join(rows)])
+
+
+def entry(name: str, reasoning: str, sources: Sequence[Source], confidence: str) -> dict[str, Any]:
     """One basis entry on the wire."""
-    cited = findings.sources if sources is None else sources
     return {
         "field": name,
-        "reasoning": findings.reasoning,
+        "reasoning": reasoning,
         "citations": [
-            {"url": source.document.url, "title": source.document.title, "excerpts": list(source.excerpts)}
-            for source in cited
+            {"url": source.url, "title": source.title, "excerpts": list(source.excerpts)} for source in sources
         ],
-        "confidence": findings.confidence if cited else "low",
+        "confidence": confidence if sources else "low",
     }
-
-
-def _told(findings: Findings) -> str:
-    return prose_answer(findings, listed=False)
 
 
 # The rules for schemas
@@ -173,18 +186,22 @@ def _pointed(target: str, root: Schema) -> object:
 
 # Filling
 
-_ADDRESS = re.compile(r"citation|source|url|link|reference|homepage|website", re.IGNORECASE)
-_REASONING = re.compile(r"reason|rationale|explanation|thinking|thought|justification", re.IGNORECASE)
-_ANSWER = re.compile(r"^(?:final_?|direct_?)?(?:answer|output|response|result|text|content)$", re.IGNORECASE)
-_NAME = re.compile(r"^(?:.*_)?(?:name|title|package|library|project|document)$", re.IGNORECASE)
-_CONFIDENCE = re.compile(r"confidence|certainty", re.IGNORECASE)
-_QUOTE = re.compile(r"quote|excerpt|evidence|snippet", re.IGNORECASE)
-_NUMBER = re.compile(r"(?<![\w.])-?\d{1,15}(?:,\d{3})*(?:\.\d+)?(?![\w.]*\d)")
-_YEAR = re.compile(r"\b(?:19|20)\d\d\b")
-_VERSION = re.compile(r"\bv?\d+\.\d+(?:\.\d+)*\b")
-_NO = re.compile(r"\b(?:not|no|never|cannot|without|unsupported|removed|illegal)\b|n['’]t\b", re.IGNORECASE)
+# What the API's own examples ask for by name: the answer as a whole, the reasoning behind it, and its sources.
+_ANSWER = re.compile(r"(?:final_?|direct_?)?(?:answer|output|response|summary)", re.IGNORECASE)
+_REASONING = re.compile(r"reasoning|rationale|explanation", re.IGNORECASE)
+_ADDRESS = re.compile(r"(?:citation|source|reference)s?(?:_?urls?)?|urls?", re.IGNORECASE)
 
-_ABSENT = object()  # no honest value, and the field may be left out
+_PART = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
+_WORD = re.compile(r"\w+")
+_NUMBER = re.compile(r"(?<![\w.,-])-?\d{1,15}(?:,\d{3})*(?:\.\d{1,10})?(?![\w-]|[.,]\d)")
+_YEAR = re.compile(r"(?<![\w.,-])(?:19|20)\d\d(?![\w-]|[.,]\d)")
+_JOINT = re.compile(r"[,;]\s|\s(?:and|but|or|while)\s")
+_NOT = re.compile(r"\b(?:not|no|never|cannot|without|nor|neither)\b|n['’]t\b", re.IGNORECASE)
+_OPEN = re.compile(
+    r"\b(?:if|whether|when|unless|may|might|could|would|should|some|sometimes|usually)\b|\?", re.IGNORECASE
+)
+
+Statement = tuple[str, Source]
 
 
 @dataclass(slots=True)
@@ -193,198 +210,188 @@ class _Filling:
 
     engine: Engine
     question: str
-    context: tuple[str, ...]
-    model: Model
     schema: Schema
     findings: Findings
     _values: int = 0
     _searches: int = 0
-    basis: list[dict[str, Any]] = field(default_factory=list)
+    _cited: list[Source] = field(default_factory=list)
 
-    def reply(self) -> Reply:
+    def filled(self) -> tuple[Any, list[dict[str, Any]]]:
+        """The value, and a basis entry for each top-level field and each element of a list in one."""
         root = resolve(self.schema, self.schema)
-        if isinstance(root.get("properties"), dict):
-            value: object = self._object(root, "", self.findings, 0, top=True)
-        else:
-            value = self._value(self.schema, "output", self.findings, 0)
-            value = None if value is _ABSENT else value
-            self.basis = [entry("output", self.findings)]
-        return Reply(json.dumps(value, ensure_ascii=False), self.basis)
+        properties = root.get("properties")
+        if not isinstance(properties, dict):
+            value = self._value(self.schema, "output", self._statements("output", root), 0)
+            return value, [self._entry("output", value, self._cited)]
+        content: dict[str, Any] = dict.fromkeys(sorted(_needed(root)))
+        basis: list[dict[str, Any]] = []
+        for name, part in properties.items():
+            self._cited = []
+            content[name] = self._value(part, name, self._statements(name, resolve(part, self.schema)), 1)
+            basis.append(self._entry(name, content[name], self._cited))
+            if isinstance(content[name], list):
+                own = list(dict.fromkeys(self._cited))
+                for number, value in enumerate(content[name]):
+                    basis.append(self._entry(f"{name}.{number}", value, own[number : number + 1] or own[:1]))
+        return {name: content[name] for name in [*properties, *(content.keys() - properties.keys())]}, basis
 
-    def _object(self, part: Schema, path: str, findings: Findings, depth: int, *, top: bool = False) -> dict[str, Any]:
-        properties = _named(part.get("properties"))
-        needed = _needed(part)
-        filled: dict[str, Any] = {}
-        for name, inner in properties.items():
-            if self._values >= VALUES and name not in needed:
-                continue
-            found = self._search(name, inner) if top else findings
-            value = self._value(inner, name, found, depth + 1, required=name in needed)
-            if value is _ABSENT:
-                continue
-            filled[name] = value
-            if top:
-                self._support(name, value, found)
-        return {**filled, **dict.fromkeys(sorted(needed - properties.keys()))}
+    def _entry(self, name: str, value: Any, cited: Sequence[Source]) -> dict[str, Any]:
+        if value is None or not cited:
+            why = (
+                f"{NOT_FOUND}: no sentence holds the words of this field and a value for it. {self.findings.reasoning}"
+            )
+            return entry(name, why if value is None else self.findings.reasoning, (), "low")
+        return entry(name, self.findings.reasoning, list(dict.fromkeys(cited)), self.findings.confidence)
 
-    def _support(self, name: str, value: object, findings: Findings) -> None:
-        """Basis entries of a top-level field, and of each element of a list."""
-        cited = findings.sources if value not in (None, "", [], {}) else ()
-        self.basis.append(entry(name, findings, cited))
-        if isinstance(value, list):
-            for number in range(len(value)):
-                own = cited[number : number + 1] or cited[:1]
-                self.basis.append(entry(f"{name}.{number}", findings, own))
+    def _statements(self, name: str, part: Schema) -> list[Statement]:
+        """The sentences that a field may be filled from: those of the answer, and of its documents on the field."""
+        found = [(said, source) for source in self.findings.sources for said in source.excerpts]
+        if found and self._searches < SEARCHES:
+            self._searches += 1
+            about = f"{self.question} {' '.join(_about(part, name))}"
+            found += self.engine.statements(about, self.findings.urls)
+        return found
 
-    def _search(self, name: str, part: object) -> Findings:
-        """What bears on one field: the question's own findings where the field is about the answer as a whole."""
-        whole = any(rule.search(name) for rule in (_ADDRESS, _REASONING, _ANSWER, _CONFIDENCE, _QUOTE, _NAME))
-        if whole or not self.findings.sources or self._searches >= SEARCHES:
-            return self.findings
-        self._searches += 1
-        inner = resolve(part, self.schema)
-        description = inner.get("description")
-        focus = f"{name.replace('_', ' ')} {description if isinstance(description, str) else ''}"
-        found = self.engine.search(self.question, self.model, self.context, focus[:500])
-        return found if found.sources else self.findings
-
-    def _value(self, part: object, name: str, findings: Findings, depth: int, *, required: bool = True) -> Any:
-        """A value for one part of the schema, or _ABSENT where none can be found and none is owed."""
+    def _value(self, part: object, name: str, statements: Sequence[Statement], depth: int) -> Any:
         self._values += 1
-        inner = self._chosen(resolve(part, self.schema), depth)
+        inner = self._chosen(resolve(part, self.schema))
         if depth > DEPTH or self._values > VALUES:
-            return self._nothing(inner, required)
+            return None
         if "const" in inner:
             return inner["const"]
-        options = inner.get("enum")
-        if isinstance(options, list) and options:
-            return self._option(options, findings)
         kind = _kind(inner)
-        made = getattr(self, f"_{kind}", self._string)(inner, name, findings, depth)
-        return self._nothing(inner, required) if made is None and kind != "null" else made
+        if kind == "object":
+            named = inner.get("properties")
+            inside = named.items() if isinstance(named, dict) else ()
+            return {key: self._value(each, key, statements, depth + 1) for key, each in inside} or None
+        if kind == "array":
+            return self._list(inner, name, statements, depth)
+        if kind == "string" and not inner.get("enum") and (whole := self._whole(name)) is not None:
+            self._cited.extend(self.findings.sources)
+            return whole
+        reads = self._reader(inner, kind, name)
+        for said, source in self._bearing(inner, name, statements) if reads else ():
+            if reads and (value := reads(said)) is not None:
+                self._cited.append(Source(source.url, source.title, (said,)))
+                return value
+        return None
 
-    def _chosen(self, part: Schema, depth: int) -> Schema:
+    def _whole(self, name: str) -> str | None:
+        """What a field holds that is about the answer as a whole."""
+        if _ANSWER.fullmatch(name) or name == "output":
+            return prose(self.findings)
+        if _REASONING.fullmatch(name):
+            return self.findings.reasoning
+        return self.findings.urls[0] if _ADDRESS.fullmatch(name) and self.findings.urls else None
+
+    def _list(self, part: Schema, name: str, statements: Sequence[Statement], depth: int) -> list[Any] | None:
+        most = part.get("maxItems")
+        most = min(most, 50) if isinstance(most, int) and not isinstance(most, bool) and most >= 0 else LISTED
+        items = self._chosen(resolve(part.get("items"), self.schema))
+        if _ADDRESS.fullmatch(name) and _kind(items) == "string":
+            self._cited.extend(self.findings.sources)
+            return list(self.findings.urls)
+        found: list[Any] = []
+        if _kind(items) == "object":
+            groups = [[each for each in statements if each[1].url == url] for url in self.findings.urls]
+        else:
+            groups = [[each] for each in self._bearing(part, name, statements)]
+        for group in groups:
+            value = self._value(items, name, group, depth + 1) if len(found) < most else None
+            if value is not None and value not in found and _holds_something(value):
+                found.append(value)
+        return found or None
+
+    def _bearing(self, part: Schema, name: str, statements: Sequence[Statement]) -> list[Statement]:
+        """The statements that hold the field's words: all of its name's, or most of its description's."""
+        named, described = (set(stems) - GRAMMAR for stems in self.engine.index.words.stems(_about(part, name)))
+        named -= {"year"}
+        held = [set(stems) for stems in self.engine.index.words.stems([said for said, _ in statements])]
+        return [
+            statement
+            for statement, stems in zip(statements, held, strict=True)
+            if (named and named <= stems) or (len(described) > 1 and 3 * len(described & stems) >= 2 * len(described))
+        ]
+
+    def _reader(self, part: Schema, kind: str, name: str) -> Callable[[str], Any] | None:
+        """What reads a value of a kind out of a sentence, or None out of one that does not state it."""
+        options = part.get("enum")
+        if isinstance(options, list):
+            return lambda said: _option(options, said)
+        if kind == "boolean":
+            return lambda said: self._stated(said, name)
+        if kind in {"number", "integer"}:
+            pattern = _YEAR if "year" in name.lower() else _NUMBER
+            return lambda said: self._number(said, pattern, part, name, whole=kind == "integer")
+        return (lambda said: _cut(plain(said), part)) if kind == "string" else None
+
+    def _clauses(self, said: str, name: str) -> Iterator[tuple[str, list[tuple[int, int]], bool]]:
+        """The clauses of a sentence that hold a word of a field's name: where, and whether they hold all of them."""
+        wanted = set(self.engine.index.words.stems([" ".join(_PART.findall(name[:200]))])[0]) - GRAMMAR - {"year"}
+        for clause in _JOINT.split(said):
+            places = [match.span() for match in _WORD.finditer(clause)]
+            stems = [set(each) for each in self.engine.index.words.stems([clause[a:b] for a, b in places])]
+            held = [place for place, own in zip(places, stems, strict=True) if wanted & own]
+            if held:
+                yield clause, held, wanted <= set().union(*stems)
+
+    def _number(self, said: str, pattern: re.Pattern[str], part: Schema, name: str, *, whole: bool) -> float | None:
+        """The number that stands nearest to a word of the field, in one clause with it."""
+        near: list[tuple[int, float]] = []
+        for clause, places, _ in self._clauses(said, name):
+            for match in pattern.finditer(clause):
+                number = float(match[0].replace(",", ""))
+                if _allowed(number, part) and (number.is_integer() or not whole):
+                    apart = min(max(start - match.end(), match.start() - end) for start, end in places)
+                    near.append((apart, number))
+        if not near:
+            return None
+        found = min(near)[1]
+        return int(found) if found.is_integer() else found
+
+    def _stated(self, said: str, name: str) -> bool | None:
+        """Whether a clause states what a field's name says, or denies it; None where it is left open."""
+        if _OPEN.search(said):
+            return None
+        stated = [not _NOT.search(clause) for clause, _, whole in self._clauses(said, name) if whole]
+        return stated[0] if len(set(stated)) == 1 else None
+
+    def _chosen(self, part: Schema) -> Schema:
         """One schema out of anyOf, oneOf and allOf: all of the last, the first of the others that is not null."""
         for _ in range(DEPTH):
-            merged = dict(part)
-            for each in _options(part, "allOf"):
-                merged = _merged(merged, resolve(each, self.schema))
-            merged.pop("allOf", None)
-            options = _options(part, "anyOf") or _options(part, "oneOf")
-            if not options:
-                return merged
-            resolved = [resolve(each, self.schema) for each in options]
-            best = next((each for each in resolved if _kind(each) != "null"), resolved[0])
-            nullable = any(_kind(each) == "null" for each in resolved)
-            part = {key: value for key, value in merged.items() if key not in ("anyOf", "oneOf")}
-            part = {**_merged(part, best), **({"x-nullable": True} if nullable else {})}
-            if not any(key in best for key in ("anyOf", "oneOf", "allOf", "$ref")):
+            options = [resolve(each, self.schema) for key in ("anyOf", "oneOf") for each in _options(part, key)][
+                :MAX_ENUM
+            ]
+            chosen = [resolve(each, self.schema) for each in _options(part, "allOf")[:DEPTH]]
+            chosen += [each for each in options if _kind(each) != "null"][:1]
+            if not chosen:
                 return part
-            part = dict(resolve(part, self.schema))
+            rest = {key: value for key, value in part.items() if key not in ("anyOf", "oneOf", "allOf")}
+            for each in chosen:
+                rest = _merged(rest, each)
+            part = rest
         return {}
 
-    def _nothing(self, part: Schema, required: bool) -> Any:
-        """What stands for "not found": null where allowed, nothing where optional, else the type's zero."""
-        kinds = part.get("type")
-        if part.get("x-nullable") or kinds == "null" or (isinstance(kinds, list) and "null" in kinds):
-            return None
-        if not required:
-            return _ABSENT
-        return self._blank(part, _kind(part), DEPTH)
 
-    def _blank(self, part: Schema, kind: str, left: int) -> Any:
-        """The plainest value of a type that the schema allows, for a field that is owed one."""
-        if kind in {"integer", "number"}:
-            ends = (0, 1, part.get("minimum"), part.get("maximum"))
-            return next((end for end in ends if isinstance(end, int | float) and _allowed(end, part)), 0)
-        if kind == "string":
-            return _cut(NOT_FOUND, part)
-        self._values += 1
-        if kind != "object" or left <= 0 or self._values > 2 * VALUES:
-            return {"boolean": False, "array": [], "object": {}}.get(kind)
-        properties = part.get("properties")
-        inner = {
-            name: resolve(each, self.schema) for name, each in (_named(properties)).items() if name in _needed(part)
-        }
-        return {name: self._blank(each, _kind(each), left - 1) for name, each in inner.items()}
+def _option(options: Sequence[Any], said: str) -> Any:
+    """The one option that a sentence names; None where it names none, or several."""
+    words = _spaced(said)
+    named = [each for each in options if isinstance(each, str) and _spaced(each) in words]
+    return named[0] if len(named) == 1 and named[0].strip() else None
 
-    def _option(self, options: list[Any], findings: Findings) -> Any:
-        """The option that the findings speak of most; null, or the first, where they speak of none."""
-        text = _text(findings).lower()
-        said = terms(text)
-        counts = [
-            (
-                sum(said.count(one) for one in terms(str(option)))
-                if isinstance(option, str)
-                else text.count(str(option)),
-                -at,
-            )
-            for at, option in enumerate(options)
-        ]
-        best, at = max(counts)
-        return None if not best and None in options else options[-at]
 
-    def _null(self, part: Schema, name: str, findings: Findings, depth: int) -> None:
-        return None
+def _spaced(text: str) -> str:
+    return f" {' '.join(_WORD.findall(text.lower()))} "
 
-    def _boolean(self, part: Schema, name: str, findings: Findings, depth: int) -> bool | None:
-        if not findings.sources:
-            return None
-        return not _NO.search(findings.sources[0].excerpts[0])
 
-    def _integer(self, part: Schema, name: str, findings: Findings, depth: int) -> int | None:
-        found = self._number(part, name, findings, depth, whole=True)
-        return None if found is None else int(found)
+def _about(part: Schema, name: str) -> tuple[str, str]:
+    """The words of a field's name, and its description."""
+    told = part.get("description")
+    return " ".join(_PART.findall(name[:200])), told[:500] if isinstance(told, str) else ""
 
-    def _number(self, part: Schema, name: str, findings: Findings, depth: int, whole: bool = False) -> float | None:
-        pattern = _YEAR if "year" in name.lower() else _NUMBER
-        for said in pattern.findall(_text(findings)):
-            number = float(said.replace(",", ""))
-            if (not whole or number.is_integer()) and _allowed(number, part):
-                return int(number) if number.is_integer() else number
-        return None
 
-    def _string(self, part: Schema, name: str, findings: Findings, depth: int) -> str | None:
-        said = self._said(part, name, findings)
-        return None if said is None else _cut(said, part)
-
-    def _said(self, part: Schema, name: str, findings: Findings) -> str | None:
-        if _REASONING.search(name):
-            return findings.reasoning
-        if _CONFIDENCE.search(name):
-            return findings.confidence
-        if _ANSWER.search(name) or name == "output":
-            return _told(findings)
-        if not findings.sources:
-            return None
-        first = findings.sources[0]
-        if _ADDRESS.search(name):
-            return first.document.url
-        if _NAME.search(name):
-            return first.document.name
-        for word, pattern in (("version", _VERSION), ("year", _YEAR)):
-            if word in name.lower():
-                match = pattern.search(_text(findings)) or pattern.search(first.document.title)
-                return match[0] if match else None
-        return one_line(first.excerpts[0])
-
-    def _array(self, part: Schema, name: str, findings: Findings, depth: int) -> list[Any] | None:
-        least, most = _bounds(part)
-        items = resolve(part.get("items"), self.schema)
-        singles = [
-            Findings((source,), findings.confidence, findings.reasoning, findings.evidence)
-            for source in findings.sources
-        ]
-        if _kind(items) == "string" and not _ADDRESS.search(name) and not _NAME.search(name) and "enum" not in items:
-            values: list[Any] = [one_line(excerpt) for source in findings.sources for excerpt in source.excerpts]
-        elif depth >= DEPTH:
-            values = []
-        else:
-            values = [self._value(items, _singular(name), single, depth + 1) for single in singles[:most]]
-        values = _distinct([value for value in values if value is not _ABSENT])[:most]
-        while len(values) < least and self._values < VALUES:
-            values.append(self._value(items, _singular(name), self.findings, depth + 1))
-        return values
+def _holds_something(value: Any) -> bool:
+    return not isinstance(value, dict) or any(each is not None for each in value.values())
 
 
 def _kind(part: Schema) -> str:
@@ -402,17 +409,11 @@ def _needed(part: Schema) -> set[str]:
     return {name for name in required if isinstance(name, str)} if isinstance(required, list) else set()
 
 
-def _named(properties: object) -> dict[str, Any]:
-    return properties if isinstance(properties, dict) else {}
-
-
-def _cut(said: str, part: Schema) -> str:
-    """A text no longer than the schema's maxLength, cut at a word where there is one."""
+def _cut(said: str, part: Schema) -> str | None:
+    """A text, unless the schema's maxLength would cut it: half a sentence states something else."""
     most = part.get("maxLength")
-    if not isinstance(most, int) or isinstance(most, bool) or not 0 <= most < len(said):
-        return said
-    short = said[:most]
-    return short.rsplit(" ", 1)[0] if " " in short else short
+    fits = not isinstance(most, int) or isinstance(most, bool) or len(said) <= most
+    return said if fits else None
 
 
 def _allowed(number: float, part: Schema) -> bool:
@@ -422,36 +423,8 @@ def _allowed(number: float, part: Schema) -> bool:
     )
 
 
-def _bounds(part: Schema) -> tuple[int, int]:
-    least, most = part.get("minItems"), part.get("maxItems")
-    low = min(least, 50) if isinstance(least, int) and least > 0 else 0
-    high = min(most, 50) if isinstance(most, int) and most >= 0 else max(LISTED, low)
-    return low, max(low, high)
-
-
 def _merged(one: Schema, other: Schema) -> dict[str, Any]:
     merged = {**one, **other}
-    for name in ("properties", "$defs"):
-        if isinstance(one.get(name), dict) and isinstance(other.get(name), dict):
-            merged[name] = {**one[name], **other[name]}
-    if isinstance(one.get("required"), list) and isinstance(other.get("required"), list):
-        merged["required"] = [*one["required"], *other["required"]]
+    if isinstance(one.get("properties"), dict) and isinstance(other.get("properties"), dict):
+        merged["properties"] = {**one["properties"], **other["properties"]}
     return merged
-
-
-def _distinct(values: list[Any]) -> list[Any]:
-    seen: dict[str, Any] = {}
-    for value in values:
-        seen.setdefault(json.dumps(value, sort_keys=True), value)
-    return list(seen.values())
-
-
-def _singular(name: str) -> str:
-    return name[:-1] if name.endswith("s") else name
-
-
-def _text(findings: Findings) -> str:
-    return " ".join(one_line(excerpt) for source in findings.sources for excerpt in source.excerpts)
-
-
-__all__ = ["NOTICE", "Reply", "SchemaError", "check", "entry", "reply", "resolve"]

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from parallel_mcp.sandbox.documents import folders_of
+
 STATUS_KINDS = ("401", "402", "403", "422", "429", "500", "503")
 WIRE_KINDS = ("hang", "reset", "cut", "bad-json", "html", "slow")
 KINDS = STATUS_KINDS + WIRE_KINDS
@@ -39,13 +41,15 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class SandboxOptions:
-    """How a sandbox behaves.
+    """How a sandbox behaves. Raises ValueError where a folder of the corpus is not there.
 
     `corpus`: folders of Markdown, text or HTML to answer from in place of the default corpus; `installed` adds what the
     installed distributions say of themselves. `latency`: `documented` waits as long as Parallel's models do.
     `requests_per_minute`: per key, over a rolling window; 0 means no limit. `empty` and `done`: two things that
     Parallel's documents leave open, how a field is sent that is "always empty", and whether a stream ends with
-    `data: [DONE]`. `seed` makes faults and latencies repeatable.
+    `data: [DONE]`. `seed` makes faults and latencies repeatable. `key`: the only key that is taken, where one is named.
+    `exposed`: other machines may ask, too. `interactions`: the file that remembers
+    for follow-ups, if not the usual one.
     """
 
     corpus: tuple[str | Path, ...] = ()
@@ -55,7 +59,11 @@ class SandboxOptions:
     empty: Literal["null", "string", "absent"] = "null"
     done: bool = True
     seed: int | None = None
+    key: str | None = None
+    exposed: bool = False
+    interactions: Path | None = None
 
     def __post_init__(self) -> None:
         if self.requests_per_minute < 0:
             raise ValueError("requests_per_minute is 0 (no limit) or more.")
+        folders_of(self.corpus)

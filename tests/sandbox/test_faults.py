@@ -10,7 +10,7 @@ import pytest
 from parallel_mcp.sandbox import Fault, SandboxOptions
 from parallel_mcp.sandbox.faults import Draw
 from parallel_mcp.sandbox.options import KINDS, STATUS_KINDS
-from tests.support.sandboxes import Start
+from tests.support.sandboxes import QUESTION, Start
 
 pytestmark = pytest.mark.anyio
 
@@ -41,7 +41,8 @@ async def test_hang_answers_nothing_until_the_client_has_gone(start: Start) -> N
 async def test_reset_is_a_reset_of_the_connection(start: Start) -> None:
     body = b"{}"
     head = (
-        f"POST /chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer k\r\ncontent-length: {len(body)}\r\n\r\n"
+        "POST /chat/completions HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer k\r\n"
+        f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
     )
     async with start(always("reset")) as sandbox:
         there = urlsplit(sandbox.url)
@@ -57,7 +58,7 @@ async def test_reset_is_a_reset_of_the_connection(start: Start) -> None:
 async def test_cut_closes_the_connection_in_mid_body(start: Start, stream: bool) -> None:
     async with start(always("cut")) as sandbox:
         received = b""
-        asked = {"model": "lite", "stream": stream, "messages": [{"role": "user", "content": "What is Starlette?"}]}
+        asked = {"model": "lite", "stream": stream, "messages": [{"role": "user", "content": QUESTION}]}
         with pytest.raises(httpx2.RemoteProtocolError):
             async with sandbox.client.stream("POST", "/chat/completions", json=asked) as answer:
                 assert answer.status_code == 200
@@ -97,7 +98,7 @@ async def test_slow_gives_the_whole_answer_a_few_bytes_at_a_time(start: Start, s
     async with start(always("slow")) as sandbox:
         pieces = []
         asked = {"model": "lite", "stream": stream}
-        said = [{"role": "user", "content": "How does the with statement use a context manager?"}]
+        said = [{"role": "user", "content": QUESTION}]
         async with sandbox.client.stream("POST", "/chat/completions", json={**asked, "messages": said}) as answer:
             pieces = [piece async for piece in answer.aiter_raw()]
     assert len(pieces) > 10

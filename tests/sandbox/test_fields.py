@@ -1,23 +1,49 @@
 """Schemas: what is refused, and how the rest is filled."""
 
 import json
+from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 
-from parallel_mcp.sandbox import fields
-from parallel_mcp.sandbox.corpus import load
-from parallel_mcp.sandbox.engine import Engine
-from tests.support.sandboxes import QUESTION, Caller
+from parallel_mcp.sandbox import SandboxOptions, fields, prepare
+from parallel_mcp.sandbox.engine import NOTICE, Engine, Model
+from parallel_mcp.sandbox.reading import plain
+from tests.support.sandboxes import QUESTION, Caller, written
 
 TEXT = {"type": "string"}
+NUMBER = {"type": "number"}
+WHOLE = {"type": "integer"}
+FLAG = {"type": "boolean"}
 ABSENT = "How long do I boil an egg?"
+LINTER = """# Zork linter
+
+The Zork linter checks Python files. The Zork linter has over 900 built-in rules and 12 formatters.
+
+It runs 10-100x faster than other linters. Zork supports caching and it does not support plugins.
+If you use editors, Zork might support folding.
+
+The license of Zork is the MIT license. Zork was founded in 2019 and costs $4.50 a month.
+
+- Zork checks the order of imports.
+- Zork checks the names of variables.
+"""
+ASKED = "What does the Zork linter check in Python files?"
+
+
+@pytest.fixture
+def linter(tmp_path: Path) -> Engine:
+    other = "# Grue\n\nThe grue has 7 rules and eats plugins. A grue supports plugins and 42 formatters.\n"
+    return prepare(SandboxOptions(corpus=(written(tmp_path / "corpus", zork=LINTER, grue=other),)))
 
 
 @pytest.fixture(scope="module")
 def engine() -> Engine:
-    return Engine(load())
+    return prepare(SandboxOptions())
+
+
+def filled(engine: Engine, schema: dict[str, Any], question: str = ASKED, model: Model = "base") -> Any:
+    return json.loads(fields.reply(engine, question, None, model, schema).content)
 
 
 def of(**properties: Any) -> dict[str, Any]:
@@ -35,89 +61,93 @@ def form(schema: dict[str, Any]) -> dict[str, Any]:
     return {"type": "json_schema", "json_schema": {"name": "a", "schema": schema}}
 
 
-TREE = of(name=TEXT, kids={"type": "array", "items": {"$ref": "#/$defs/t"}})
-
-FILLED: dict[str, dict[str, Any]] = {
-    "string": of(purpose=TEXT),
-    "number": of(price={"type": "number"}),
-    "bounded": of(score={"type": "integer", "minimum": 3, "maximum": 9}),
-    "boolean": of(usable={"type": "boolean", "description": "whether it can be used"}),
-    "nullable": of(year={"type": ["integer", "null"]}),
-    "any of null": of(year={"anyOf": [{"type": "null"}, {"type": "integer"}]}),
-    "one of": of(kind={"oneOf": [{"type": "string"}, {"type": "integer"}]}),
-    "all of": of(kind={"allOf": [{"type": "string"}, {"maxLength": 12}]}),
-    "enum": of(kind={"enum": ["statement", "context", "banana"]}),
-    "enum of numbers": of(kind={"enum": [1, 2, None]}),
-    "const": of(version={"const": 2}),
-    "null": of(nothing={"type": "null"}),
-    "strings": of(points={"type": "array", "items": TEXT}),
-    "bounded list": of(points={"type": "array", "items": TEXT, "minItems": 2, "maxItems": 2}),
-    "numbers": of(sizes={"type": "array", "items": {"type": "number"}}),
-    "objects": of(parts={"type": "array", "items": of(name=TEXT, url=TEXT, what=TEXT)}),
-    "object": of(detail=of(name=TEXT, deep=of(quote=TEXT))),
-    "open list": of(anything={"type": "array"}),
-    "reference": {**of(part={"$ref": "#/$defs/part"}), "$defs": {"part": of(name=TEXT)}},
-    "escaped reference": {**of(part={"$ref": "#/$defs/a~1b"}), "$defs": {"a/b": of(name=TEXT)}},
-    "recursive": {**of(tree={"$ref": "#/$defs/t"}), "$defs": {"t": {**TREE, "required": ["name"]}}},
-    "seed": of(reasoning=TEXT, answer=TEXT, citations={"type": "array", "items": TEXT}),
-    "closed": {**of(answer=TEXT), "additionalProperties": False},
-    "short": of(note={"type": "string", "maxLength": 20}),
-    "required only": {**of(answer=TEXT), "required": ["answer"]},
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("question", [QUESTION, ABSENT], ids=["found", "not found"])
-@pytest.mark.parametrize("name", FILLED)
-def test_filled_schema_validates(engine: Engine, name: str, question: str) -> None:
-    fields.check(FILLED[name])
-    reply = fields.reply(engine, question, (), "base", FILLED[name])
-    jsonschema.validate(json.loads(reply.content), FILLED[name])
-
-
-def test_basis_has_an_entry_for_each_field_and_each_element_of_a_list(engine: Engine) -> None:
-    schema = of(summary=TEXT, parts={"type": "array", "items": of(name=TEXT)})
-    reply = fields.reply(engine, QUESTION, (), "base", schema)
-    value = json.loads(reply.content)
-    assert len(value["parts"]) > 1
-    expected = ["summary", "parts", *(f"parts.{number}" for number in range(len(value["parts"])))]
-    assert [entry["field"] for entry in reply.basis] == expected
-
-
-def test_elements_of_a_list_are_each_supported_by_their_own_document(engine: Engine) -> None:
-    schema = of(parts={"type": "array", "items": of(url=TEXT)})
-    reply = fields.reply(engine, QUESTION, (), "base", schema)
-    for number, part in enumerate(json.loads(reply.content)["parts"]):
-        (entry,) = [each for each in reply.basis if each["field"] == f"parts.{number}"]
-        assert [cited["url"] for cited in entry["citations"]] == [part["url"]]
+@pytest.mark.parametrize(
+    ("name", "part", "value"),
+    [
+        ("rules", WHOLE, 900),
+        ("built_in_rules", NUMBER, 900),
+        ("formatters", WHOLE, 12),
+        ("speedup", NUMBER, None),
+        ("users", WHOLE, None),
+        ("founded_year", WHOLE, 2019),
+        ("costs", NUMBER, 4.5),
+        ("costs", WHOLE, None),
+        ("rules", {**WHOLE, "maximum": 100}, None),
+        ("rules", {"type": ["integer", "null"]}, 900),
+        ("rules", {"anyOf": [{"type": "null"}, WHOLE]}, 900),
+        ("rules", {"allOf": [WHOLE]}, 900),
+        ("rules", {"$ref": "#/$defs/count"}, 900),
+        ("supports_caching", FLAG, True),
+        ("support_plugins", FLAG, False),
+        ("supports_folding", FLAG, None),
+        ("supports_types", FLAG, None),
+        ("license", TEXT, "The license of Zork is the MIT license."),
+        ("license", {"enum": ["MIT", "GPL"]}, "MIT"),
+        ("license", {"enum": ["BSD", "GPL"]}, None),
+        ("license", {**TEXT, "maxLength": 10}, None),
+        ("owner", TEXT, None),
+        ("count", {**WHOLE, "description": "how many built-in rules there are"}, None),
+        ("anything", {"const": 2}, 2),
+        ("nothing", {"type": "null"}, None),
+        ("checks", {"type": "array", "items": TEXT, "maxItems": 2}, 2),
+        ("owners", {"type": "array", "items": TEXT}, None),
+        ("details", {"type": "object", "properties": {"rules": WHOLE, "owner": TEXT}}, {"rules": 900, "owner": None}),
+        ("tools", {"type": "array", "items": {"type": "object", "properties": {"rules": WHOLE}}}, [{"rules": 900}]),
+    ],
+    ids=str,
+)
+def test_field_is_filled_only_by_a_sentence_that_holds_its_words_and_its_value(
+    linter: Engine, name: str, part: dict[str, Any], value: Any
+) -> None:
+    schema = {**of(**{name: part}), "$defs": {"count": WHOLE}}
+    fields.check(schema)
+    reply = fields.reply(linter, ASKED, None, "base", schema)
+    content = json.loads(reply.content)[name]
+    assert (len(content) if isinstance(content, list) and isinstance(value, int) else content) == value
+    entry = reply.basis[0]
+    assert entry["field"] == name
+    if content is None:
+        assert "no sentence holds" in entry["reasoning"]
+        assert entry["citations"] == []
+        assert entry["confidence"] == "low"
+    elif "const" not in part:
+        assert entry["citations"][0]["url"].endswith("zork.md")
+        assert all(excerpt in LINTER for cited in entry["citations"] for excerpt in cited["excerpts"])
 
 
-def test_excerpts_of_a_field_stand_in_what_they_cite(engine: Engine) -> None:
-    schema = of(grammar={**TEXT, "description": "how several items are nested"}, cleanup=TEXT)
-    for entry in fields.reply(engine, QUESTION, (), "core", schema).basis:
-        assert entry["citations"]
-        for cited in entry["citations"]:
-            assert all(engine.corpus.contains(cited["url"], excerpt) for excerpt in cited["excerpts"])
+def test_every_field_of_a_question_that_is_not_answered_is_null(linter: Engine) -> None:
+    schema = of(rules=WHOLE, license=TEXT, supports_caching=FLAG, tools={"type": "array", "items": TEXT})
+    reply = fields.reply(linter, ABSENT, None, "base", schema)
+    assert json.loads(reply.content) == dict.fromkeys(schema["properties"])
+    assert [entry["citations"] for entry in reply.basis] == [[]] * 4
 
 
-def test_citation_fields_hold_addresses(engine: Engine) -> None:
-    reply = fields.reply(engine, QUESTION, (), "speed", FILLED["seed"])
-    value = json.loads(reply.content)
+def test_the_quickstarts_own_schema_is_filled_with_the_answer_and_its_sources(engine: Engine) -> None:
+    schema = of(reasoning=TEXT, answer=TEXT, citations={"type": "array", "items": TEXT})
+    value = filled(engine, schema, QUESTION, "speed")
     assert value["citations"]
     assert all(url.startswith("https://docs.python.org/3/") for url in value["citations"])
-    assert "[1]" in value["answer"]
+    assert value["answer"].endswith(NOTICE)
+    assert "passage quoted" in value["reasoning"]
+    nothing = filled(engine, schema, ABSENT, "speed")
+    assert nothing["answer"].startswith(fields.NOT_FOUND)
+    assert nothing["citations"] == []
 
 
-def test_field_without_a_value_is_null_where_it_may_be_and_left_out_where_it_need_not_be(engine: Engine) -> None:
-    nullable = of(price={"type": ["number", "null"]})
-    assert json.loads(fields.reply(engine, ABSENT, (), "base", nullable).content) == {"price": None}
-    optional = {"type": "object", "properties": {"price": {"type": "number"}}}
-    assert json.loads(fields.reply(engine, ABSENT, (), "base", optional).content) == {}
+def test_basis_has_an_entry_for_each_field_and_each_element_of_a_list(linter: Engine) -> None:
+    schema = of(license=TEXT, checks={"type": "array", "items": TEXT})
+    reply = fields.reply(linter, ASKED, None, "base", schema)
+    value = json.loads(reply.content)
+    assert len(value["checks"]) > 1
+    expected = ["license", "checks", *(f"checks.{number}" for number in range(len(value["checks"])))]
+    assert [entry["field"] for entry in reply.basis] == expected
+    for number, said in enumerate(value["checks"]):
+        (entry,) = [each for each in reply.basis if each["field"] == f"checks.{number}"]
+        assert [plain(excerpt) for excerpt in entry["citations"][0]["excerpts"]] == [said]
 
 
-def test_field_that_nothing_was_found_for_has_no_citations_and_low_confidence(engine: Engine) -> None:
-    (entry,) = fields.reply(engine, ABSENT, (), "base", of(price={"type": "number"})).basis
-    assert entry["citations"] == []
-    assert entry["confidence"] == "low"
+def test_required_name_without_a_property_is_null(linter: Engine) -> None:
+    assert filled(linter, {**of(rules=WHOLE), "required": ["rules", "other"]}) == {"rules": 900, "other": None}
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
@@ -186,6 +216,8 @@ async def test_hostile_schema_is_answered_or_refused_and_never_breaks_the_sandbo
     sandbox: Caller, name: str, model: str
 ) -> None:
     body = {"model": model, "messages": [{"role": "user", "content": QUESTION}], "response_format": form(HOSTILE[name])}
-    answered = await sandbox.client.post("/chat/completions", content=json.dumps(body).encode())
+    answered = await sandbox.client.post(
+        "/chat/completions", content=json.dumps(body).encode(), headers={"content-type": "application/json"}
+    )
     assert answered.status_code in {200, 422}
     assert (await sandbox.chat()).status_code == 200

@@ -11,6 +11,8 @@ from tests.support.sandboxes import Caller
 
 pytestmark = pytest.mark.anyio
 
+JSON = {"content-type": "application/json"}
+
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
 values = st.recursive(
     scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4)
@@ -73,14 +75,14 @@ requests = st.fixed_dictionaries(
 @given(body=requests | values)
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_no_generated_request_gives_a_500(sandbox: Caller, body: Any) -> None:
-    answered = await sandbox.client.post("/chat/completions", content=json.dumps(body).encode())
+    answered = await sandbox.client.post("/chat/completions", content=json.dumps(body).encode(), headers=JSON)
     assert answered.status_code in {200, 400, 404, 422}
 
 
 @given(raw=st.binary(max_size=200))
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_no_generated_bytes_give_a_500(sandbox: Caller, raw: bytes) -> None:
-    answered = await sandbox.client.post("/chat/completions", content=raw)
+    answered = await sandbox.client.post("/chat/completions", content=raw, headers=JSON)
     assert answered.status_code in {400, 422}
 
 
@@ -88,5 +90,5 @@ async def test_no_generated_bytes_give_a_500(sandbox: Caller, raw: bytes) -> Non
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_any_text_is_a_question(sandbox: Caller, question: str) -> None:
     asked = {"model": "core", "messages": [{"role": "user", "content": question}]}
-    answered = await sandbox.client.post("/chat/completions", content=json.dumps(asked).encode())
+    answered = await sandbox.client.post("/chat/completions", content=json.dumps(asked).encode(), headers=JSON)
     assert answered.status_code == 200

@@ -3,6 +3,7 @@
 import logging
 import random
 import signal
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -10,7 +11,9 @@ import httpx2
 import pytest
 
 from parallel_mcp.sandbox import Fault, SandboxOptions, running
-from parallel_mcp.sandbox.app import LATENCY, Interactions, latency
+from parallel_mcp.sandbox.app import LATENCY, latency
+from parallel_mcp.sandbox.engine import Earlier
+from parallel_mcp.sandbox.interactions import Interactions
 from tests.support.sandboxes import QUESTION, Start
 
 pytestmark = pytest.mark.anyio
@@ -81,7 +84,6 @@ async def test_answer_that_was_taken_in_whole_is_not_abandoned(start: Start) -> 
         traffic = sandbox.app.state.traffic
         await traffic.until(lambda seen: seen.active == 0)
         assert (traffic.requests, traffic.abandoned) == (2, 0)
-        assert sandbox.app.state.requests == 2
 
 
 async def test_three_hundred_at_once_are_all_answered(start: Start) -> None:
@@ -109,9 +111,39 @@ def test_documented_latency_keeps_to_its_table(model: Any) -> None:
     assert drawn[1800] <= 1.2 * ninetieth
 
 
-def test_oldest_interactions_are_forgotten() -> None:
-    kept = Interactions(kept=2)
-    ids = [kept.remember("k", (str(number),)) for number in range(3)]
-    assert [kept.recall("k", each) for each in ids[1:]] == [("1",), ("2",)]
-    with pytest.raises(Exception, match="No interaction"):
-        kept.recall("k", ids[0])
+def test_oldest_interactions_are_forgotten(tmp_path: Path) -> None:
+    kept = Interactions(tmp_path / "i.sqlite3", kept=2)
+    ids = [kept.remember("k", Earlier(str(number), ("u",))) for number in range(3)]
+    assert [kept.recall("k", each) for each in ids] == [None, Earlier("1", ("u",)), Earlier("2", ("u",))]
+
+
+def test_an_interaction_is_known_to_its_own_key_only_and_in_every_process(tmp_path: Path) -> None:
+    made = Interactions(tmp_path / "i.sqlite3").remember("k", Earlier("Why?", ("u",)))
+    assert Interactions(tmp_path / "i.sqlite3").recall("k", made) == Earlier("Why?", ("u",))
+    assert Interactions(tmp_path / "i.sqlite3").recall("another", made) is None
+
+
+def test_follow_ups_work_within_a_process_whose_file_cannot_be_opened(tmp_path: Path) -> None:
+    kept = Interactions(tmp_path)
+    assert kept.recall("k", kept.remember("k", Earlier("Why?", ()))) == Earlier("Why?", ())
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "sandbox.example"])
+async def test_an_address_that_others_reach_needs_consent(host: str) -> None:
+    with pytest.raises(ValueError, match="--expose"):
+        async with running(host=host):
+            pass
+
+
+async def test_one_that_may_be_reached_by_others_answers_to_any_host() -> None:
+    async with running(SandboxOptions(exposed=True), host="0.0.0.0") as url:
+        local = url.replace("0.0.0.0", "127.0.0.1")
+        async with httpx2.AsyncClient(headers={**HEADERS, "host": "sandbox.example"}, trust_env=False) as client:
+            assert (await client.post(f"{local}/chat/completions", json=ASKED)).status_code == 200
+
+
+async def test_one_with_a_key_of_its_own_takes_no_other() -> None:
+    async with running(SandboxOptions(key="its-own")) as url, httpx2.AsyncClient(trust_env=False) as client:
+        for key, status in (("its-own", 200), ("any", 401)):
+            answered = await client.post(f"{url}/chat/completions", json=ASKED, headers={"x-api-key": key})
+            assert answered.status_code == status

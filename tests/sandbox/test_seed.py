@@ -55,7 +55,7 @@ def check_answer(printed: str) -> None:
     value = json.loads(printed)
     assert value.keys() == {"reasoning", "answer", "citations"}
     assert "sandbox" in value["answer"]
-    assert "Not found in the local documents" in value["answer"] or value["citations"]
+    assert "Not found in these documents" in value["answer"] or value["citations"]
 
 
 @needs_curl

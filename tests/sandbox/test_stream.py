@@ -56,9 +56,10 @@ async def test_done_can_be_left_out(start: Start) -> None:
 
 
 async def test_follow_up_to_a_streamed_answer_is_known(sandbox: Caller) -> None:
-    last = json.loads((await events(sandbox, "What is Starlette?"))[-2])
-    after = await sandbox.chat("What is it good for?", previous_interaction_id=last["interaction_id"])
-    assert "starlette" in after.json()["basis"][0]["citations"][0]["title"].lower()
+    last = json.loads((await events(sandbox))[-2])
+    after = await sandbox.chat("When is the exit method called?", previous_interaction_id=last["interaction_id"])
+    earlier = {cited["url"] for cited in last["basis"][0]["citations"]}
+    assert {cited["url"] for cited in after.json()["basis"][0]["citations"]} <= earlier
 
 
 async def test_stream_that_is_refused_is_refused_before_it_begins(sandbox: Caller) -> None:

@@ -2,6 +2,8 @@
 
 import json
 import time
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -9,7 +11,7 @@ import pytest
 
 from parallel_mcp.sandbox import SandboxOptions
 from parallel_mcp.sandbox.app import RateWindow
-from tests.support.sandboxes import QUESTION, Caller, Start
+from tests.support.sandboxes import QUESTION, Caller, Start, written
 
 pytestmark = pytest.mark.anyio
 
@@ -34,6 +36,7 @@ x-ratelimit-reset-requests x-ratelimit-reset-tokens retry-after x-request-id ope
 ANY_VALUE: list[Any] = [None, True, 7, -1.5, "text", [], [1], {}, {"type": "x"}]
 SCHEMA = {"type": "object", "properties": {"answer": {"type": "string"}}}
 MISSING = object()
+JSON = {"content-type": "application/json"}
 
 
 def at(body: Any, path: str) -> Any:
@@ -119,22 +122,59 @@ async def test_response_format_of_another_kind_is_refused(sandbox: Caller, wrong
     assert "response_format" in refused.json()["error"]["message"]
 
 
-async def test_previous_interaction_gives_a_follow_up_its_subject(sandbox: Caller) -> None:
-    first = (await sandbox.chat("What is Starlette?")).json()
-    alone = (await sandbox.chat("What is it good for?")).json()
-    after = (await sandbox.chat("What is it good for?", previous_interaction_id=first["interaction_id"])).json()
-    assert "starlette" not in json.dumps(alone["basis"]).lower()
-    assert "starlette" in after["basis"][0]["citations"][0]["title"].lower()
+BOILER = "# Boiler\n\nThe boiler heats water for the whole house. Its relief valve opens at three bar."
+PUMP = "# Pump\n\nThe pump moves cold water to the tank. Its relief valve opens at nine bar."
+FOLLOW_UP = "When does the relief valve open?"
 
 
-async def test_earlier_messages_give_a_follow_up_its_subject(sandbox: Caller) -> None:
+@pytest.fixture
+async def manuals(start: Start, tmp_path: Path) -> AsyncIterator[Caller]:
+    folder = written(tmp_path / "manuals", boiler=BOILER, pump=PUMP)
+    async with start(SandboxOptions(corpus=(folder,), interactions=tmp_path / "i.sqlite3")) as caller:
+        yield caller
+
+
+@pytest.mark.parametrize(
+    ("question", "bar"), [("What does the boiler heat?", "three"), ("Where does the pump move water?", "nine")]
+)
+async def test_follow_up_is_answered_from_the_earlier_answers_documents(
+    manuals: Caller, question: str, bar: str
+) -> None:
+    first = (await manuals.chat(question)).json()
+    after = (await manuals.chat(FOLLOW_UP, previous_interaction_id=first["interaction_id"])).json()
+    assert f"opens at {bar} bar" in after["choices"][0]["message"]["content"]
+    assert len(after["basis"][0]["citations"]) == 1
+
+
+async def test_follow_up_that_the_earlier_documents_do_not_answer_is_not_found(manuals: Caller) -> None:
+    first = (await manuals.chat("What does the boiler heat?")).json()
+    asked = "Where does the pump move water?"
+    after = (await manuals.chat(asked, previous_interaction_id=first["interaction_id"])).json()
+    assert "Not found in these documents" in after["choices"][0]["message"]["content"]
+    assert "the documents of the earlier answer" in after["choices"][0]["message"]["content"]
+
+
+@pytest.mark.parametrize(
+    ("question", "bar"), [("What does the boiler heat?", "three"), ("Where does the pump move water?", "nine")]
+)
+async def test_earlier_messages_give_a_follow_up_its_documents(manuals: Caller, question: str, bar: str) -> None:
     said = [
-        {"role": "user", "content": "What is Starlette?"},
-        {"role": "assistant", "content": "A toolkit."},
-        {"role": "user", "content": "What is it good for?"},
+        {"role": "user", "content": question},
+        {"role": "assistant", "content": "Water."},
+        {"role": "user", "content": FOLLOW_UP},
     ]
-    answered = (await sandbox.chat(messages=said)).json()
-    assert "starlette" in answered["basis"][0]["citations"][0]["title"].lower()
+    content = (await manuals.chat(messages=said)).json()["choices"][0]["message"]["content"]
+    assert f"opens at {bar} bar" in content
+
+
+async def test_follow_up_works_in_another_process(start: Start, tmp_path: Path) -> None:
+    folder = written(tmp_path / "manuals", boiler=BOILER, pump=PUMP)
+    options = SandboxOptions(corpus=(folder,), interactions=tmp_path / "i.sqlite3")
+    async with start(options) as one:
+        first = (await one.chat("Where does the pump move water?")).json()
+    async with start(options) as other:
+        after = (await other.chat(FOLLOW_UP, previous_interaction_id=first["interaction_id"])).json()
+    assert "opens at nine bar" in after["choices"][0]["message"]["content"]
 
 
 async def test_unknown_previous_interaction_is_not_found(sandbox: Caller) -> None:
@@ -223,7 +263,7 @@ async def test_basis_comes_with_research_models(sandbox: Caller, model: str) -> 
 async def test_speed_has_no_basis_and_lists_its_sources_in_the_text(sandbox: Caller) -> None:
     body = (await sandbox.chat(model="speed")).json()
     assert body["basis"] == []
-    assert "Sources:\n[1] " in body["choices"][0]["message"]["content"]
+    assert "## References\n\n1. *" in body["choices"][0]["message"]["content"]
 
 
 # Errors
@@ -231,7 +271,7 @@ async def test_speed_has_no_basis_and_lists_its_sources_in_the_text(sandbox: Cal
 
 async def test_body_that_is_not_json_is_a_400(sandbox: Caller) -> None:
     for body in (b"{", b"", b"[]", b"\xff\xfe", b"[" * 200_000):
-        refused = await sandbox.client.post("/chat/completions", content=body)
+        refused = await sandbox.client.post("/chat/completions", content=body, headers=JSON)
         assert refused.status_code == 400
         assert refused.json()["type"] == "error"
 
@@ -267,7 +307,7 @@ async def test_wrong_method_is_a_405_in_openais_shape(sandbox: Caller, method: s
 
 
 async def test_body_over_ten_megabytes_is_a_413(sandbox: Caller) -> None:
-    refused = await sandbox.client.post("/chat/completions", content=b" " * 10_000_001)
+    refused = await sandbox.client.post("/chat/completions", content=b" " * 10_000_001, headers=JSON)
     assert refused.status_code == 413
 
 
@@ -296,9 +336,12 @@ def test_documented_limit_is_the_default() -> None:
 # Headers and paths
 
 
-@pytest.mark.parametrize("path", ["/chat/completions", "/v1beta/chat/completions"])
+PATHS = ["/chat/completions", "/v1/chat/completions", "/v1beta/chat/completions"]
+
+
+@pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("header", [{"authorization": "Bearer k"}, {"authorization": "bearer k"}, {"x-api-key": "k"}])
-async def test_either_path_takes_either_header(sandbox: Caller, path: str, header: dict[str, str]) -> None:
+async def test_each_path_takes_either_header(sandbox: Caller, path: str, header: dict[str, str]) -> None:
     async with httpx2.AsyncClient(base_url=sandbox.url, headers=header, trust_env=False) as client:
         asked = {"model": "speed", "messages": [{"role": "user", "content": QUESTION}]}
         assert (await client.post(path, json=asked)).status_code == 200
@@ -316,3 +359,47 @@ async def test_header_that_parallel_ignores_is_not_sent(start: Start, name: str)
 async def test_header_that_parallel_ignores_is_accepted(sandbox: Caller, name: str) -> None:
     sandbox.client.headers[name] = "1"
     assert (await sandbox.chat()).status_code == 200
+
+
+@pytest.mark.parametrize("prefix", ["", "/v1", "/v1beta"])
+async def test_models_are_listed(sandbox: Caller, prefix: str) -> None:
+    body = (await sandbox.client.get(f"{prefix}/models")).json()
+    assert [row["id"] for row in body["data"]] == ["speed", "lite", "base", "core"]
+
+
+async def test_page_at_the_root_says_what_this_is(sandbox: Caller) -> None:
+    page = await sandbox.client.get("/")
+    assert page.headers["content-type"].startswith("text/html")
+    assert "documents on this machine" in page.text
+    assert f"{sandbox.url}/chat/completions" in page.text
+
+
+@pytest.mark.parametrize("kind", [None, "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])
+async def test_body_that_is_not_sent_as_json_is_a_415(sandbox: Caller, kind: str | None) -> None:
+    asked = json.dumps({"model": "lite", "messages": [{"role": "user", "content": QUESTION}]})
+    headers = {"content-type": kind} if kind else {}
+    refused = await sandbox.client.post("/chat/completions", content=asked.encode(), headers=headers)
+    assert refused.status_code == 415
+    assert "Content-Type: application/json" in refused.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:8787", "127.0.0.1.evil.example", ""])
+async def test_foreign_host_is_refused_as_a_rebound_name_would_be(sandbox: Caller, host: str) -> None:
+    sandbox.client.headers["host"] = host
+    assert (await sandbox.chat()).status_code == 421
+    assert (await sandbox.client.get("/")).status_code == 421
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost:1", "127.0.0.1", "[::1]:9"])
+async def test_host_that_names_this_machine_is_served(sandbox: Caller, host: str) -> None:
+    sandbox.client.headers["host"] = host
+    assert (await sandbox.chat()).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [("https://evil.example", 403), ("null", 403), ("http://localhost:3000", 200), ("http://127.0.0.1", 200)],
+)
+async def test_page_of_another_site_may_not_ask(sandbox: Caller, origin: str, status: int) -> None:
+    sandbox.client.headers["origin"] = origin
+    assert (await sandbox.chat()).status_code == status

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -39,3 +40,11 @@ async def starting(options: SandboxOptions | None = None) -> AsyncIterator[Calle
         ) as client,
     ):
         yield Caller(client, app, url)
+
+
+def written(folder: Path, **texts: str) -> Path:
+    """A folder of Markdown files, by their names."""
+    folder.mkdir(exist_ok=True)
+    for name, text in texts.items():
+        (folder / f"{name}.md").write_text(text, "utf-8")
+    return folder

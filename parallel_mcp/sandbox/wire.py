@@ -1,0 +1,159 @@
+"""The bodies of the wire: answers whole or streamed, and refusals in the shapes that the Chat API has for them."""
+
+import json
+import re
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import anyio
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from parallel_mcp.sandbox.engine import Model
+from parallel_mcp.sandbox.fields import Reply
+
+Shape = Literal["parallel", "openai"]
+
+# Which of the documented error bodies each status comes in.
+SHAPES: Mapping[int, Shape] = {
+    400: "parallel",
+    401: "parallel",
+    402: "parallel",
+    403: "parallel",
+    404: "openai",
+    405: "openai",
+    413: "openai",
+    415: "openai",
+    421: "openai",
+    422: "parallel",
+    429: "parallel",
+    500: "parallel",
+    503: "parallel",
+}
+FAULTS: Mapping[int, str] = {
+    401: "The sandbox was told to refuse this key.",
+    402: "The sandbox was told that no credit is left.",
+    403: "The sandbox was told that this is not allowed.",
+    422: "The sandbox was told that this request does not validate.",
+    429: "The sandbox was told that the rate limit is exceeded.",
+    500: "The sandbox was told to fail.",
+    503: "The sandbox was told to be unavailable.",
+}
+
+
+class Refusal(Exception):
+    """A request that is answered with an error status. The text is for the caller."""
+
+    def __init__(self, status: int, message: str, detail: object = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class ShapedReply:
+    """One reply in the two forms of the wire."""
+
+    empty: Literal["null", "string", "absent"]
+    model: Model
+    reply: Reply
+    interaction_id: str
+
+    def completion(self) -> dict[str, object]:
+        """The body of an answer that is not streamed."""
+        usage = self._empties(
+            "completion_tokens", "prompt_tokens", "total_tokens", "completion_tokens_details", "prompt_tokens_details"
+        )
+        said = {
+            "role": "assistant",
+            "content": self.reply.content,
+            **self._empties("tool_calls", "refusal", "audio"),
+        }
+        return {
+            **self._empties("id", "object", "model", "service_tier", "system_fingerprint"),
+            "created": int(time.time()),
+            "choices": [{"index": 0, "message": said, **self._empties("finish_reason", "logprobs")}],
+            **({"usage": usage} if usage else {}),
+            **self._ending(),
+        }
+
+    def chunks(self) -> Iterator[dict[str, object]]:
+        """The events of a stream: the role, the content in pieces, and an ending with the basis."""
+        created = int(time.time())
+        yield self._chunk(created, {"role": "assistant", "content": ""}, {"basis": [], "interaction_id": None})
+        for piece in deltas(self.reply.content, self.model):
+            yield self._chunk(created, {"content": piece}, {"basis": [], "interaction_id": None})
+        yield self._chunk(created, {}, self._ending())
+
+    def _chunk(self, created: int, delta: dict[str, str], ending: dict[str, object]) -> dict[str, object]:
+        kind = "chat.completion.chunk"
+        return {
+            **self._empties("id", "model", "service_tier", "system_fingerprint"),
+            "type": kind,
+            "object": kind,
+            "created": created,
+            "choices": [{"index": 0, "delta": delta, **self._empties("finish_reason", "logprobs")}],
+            **ending,
+        }
+
+    def _ending(self) -> dict[str, object]:
+        return {"basis": self.reply.basis if self.model != "speed" else [], "interaction_id": self.interaction_id}
+
+    def _empties(self, *names: str) -> dict[str, object]:
+        if self.empty == "absent":
+            return {}
+        return dict.fromkeys(names, None if self.empty == "null" else "")
+
+
+def deltas(content: str, model: Model) -> list[str]:
+    """A text in the pieces that a stream speaks it in: words for `speed`, three or so for a research model."""
+    if model == "speed":
+        return re.findall(r"\s*\S+\s?", content) or [content]
+    size = max(200, -(-len(content) // 3))
+    return [content[start : start + size] for start in range(0, len(content), size)]
+
+
+class Stream:
+    """Server-sent events."""
+
+    def __init__(self, shape: ShapedReply, done: bool, pauses: tuple[float, float]) -> None:
+        self._shape = shape
+        self._done = done
+        self._pauses = pauses
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102  ASGI
+        headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        first, between = self._pauses
+        for number, chunk in enumerate(self._shape.chunks()):
+            if number:
+                await anyio.sleep(first if number == 1 else between)
+            event = b"data: " + _dump(chunk) + b"\n\n"
+            await send({"type": "http.response.body", "body": event, "more_body": True})
+        last = b"data: [DONE]\n\n" if self._done else b""
+        await send({"type": "http.response.body", "body": last, "more_body": False})
+
+
+def _dump(value: object) -> bytes:
+    # Escaped to ASCII: a caller's schema may name a property by a lone surrogate, which UTF-8 cannot say.
+    return json.dumps(value, separators=(",", ":")).encode("ascii")
+
+
+def json_response(status: int, value: object, headers: Mapping[str, str] | None = None) -> Response:
+    """A value as JSON."""
+    return Response(_dump(value), status_code=status, headers=dict(headers or {}), media_type="application/json")
+
+
+def refused(refusal: Refusal, headers: Mapping[str, str] | None = None) -> Response:
+    """The error body of a status, in the shape that SHAPES says."""
+    message = str(refusal)
+    if SHAPES.get(refusal.status, "openai") == "openai":
+        kind = "invalid_request_error" if refusal.status < 500 else "server_error"
+        body: dict[str, object] = {"error": {"message": message, "type": kind, "param": None, "code": refusal.status}}
+    else:
+        error = {"ref_id": str(uuid.uuid4()), "message": message, "detail": refusal.detail}
+        body = {"type": "error", "error": error}
+    return json_response(refusal.status, body, headers)
