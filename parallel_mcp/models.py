@@ -1,4 +1,4 @@
-"""What is asked and what the tools return, and the one table of models; `published` makes the schemas hosts are shown.
+"""What is asked and what the tools return, and the one table of models.
 
 `?` fields of the design are always present and may be null, so none of them has a default: a
 default would drop the field from `required`.
@@ -7,9 +7,9 @@ default would drop the field from `required`.
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, WithJsonSchema
 
 
 class Model(StrEnum):
@@ -57,6 +57,9 @@ class Model(StrEnum):
     CORE = "core", 0.025, (60, 300), 600.0, 5_000, False, True
 
 
+ModelName = Annotated[Model, WithJsonSchema({"type": "string"})]
+"""A model in a result: hosts need no list of them there."""
+
 ANSWER_MODELS = tuple(model for model in Model if model.answers)
 RESEARCH_MODELS = tuple(model for model in Model if model.researches)
 
@@ -79,7 +82,7 @@ def research_models(most: Model) -> tuple[Model, ...]:
 Confidence = Literal["low", "medium", "high"]
 Status = Literal["working", "completed", "failed", "cancelled"]
 
-Json = Annotated[Any, Field(description="JSON value by output_schema")]
+Json = Annotated[Any, WithJsonSchema({"type": ["object", "array", "string", "number", "boolean", "null"]})]
 
 
 class Frozen(BaseModel):
@@ -127,7 +130,7 @@ class Answer(Frozen):
     data: Json
     citations: tuple[Citation, ...]
     basis: tuple[Basis, ...]
-    model: Model
+    model: ModelName
     interaction_id: str | None
     cost_usd: float | None
     seconds: float
@@ -141,55 +144,9 @@ class Research(Frozen):
     research_id: str
     status: Status
     question: str
-    model: Model
+    model: ModelName
     created_at: str
     seconds: float
     attempts: int
     answer: Answer | None
     error: str | None
-
-
-def published(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """A schema as hosts get it: references inlined, no titles, no docstrings, optional inputs without the null.
-
-    Some hosts refuse `$ref`, and some refuse a nullable input; every byte is paid for in each
-    conversation. Nullable *outputs* keep their null: they are required.
-    """
-    definitions = cast("dict[str, Any]", schema.get("$defs", {}))
-    body = {key: value for key, value in schema.items() if key != "$defs"}
-    return cast("dict[str, Any]", _plain(body, definitions))
-
-
-def _plain(node: Any, definitions: Mapping[str, Any]) -> Any:
-    if isinstance(node, list):
-        return [_plain(item, definitions) for item in node]
-    if not isinstance(node, dict):
-        return node
-    node = _followed(node, definitions)
-    plain: dict[str, Any] = {}
-    for key, value in node.items():
-        if key == "properties":
-            plain[key] = {name: _plain(item, definitions) for name, item in value.items()}
-        elif key not in {"title", "additionalProperties"} or value is False:
-            plain[key] = _plain(value, definitions)
-    return _without_null(plain) if "default" in plain else plain
-
-
-def _followed(node: dict[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
-    """The node, or what its `$ref` names; a model's docstring is for us, not for hosts."""
-    if "$ref" not in node:
-        return {key: value for key, value in node.items() if key != "description" or "properties" not in node}
-    target = cast("dict[str, Any]", definitions[node["$ref"].rsplit("/", 1)[1]])
-    beside = {key: value for key, value in node.items() if key != "$ref"}
-    return {**{key: value for key, value in target.items() if key != "description"}, **beside}
-
-
-def _without_null(node: dict[str, Any]) -> dict[str, Any]:
-    """An input that may be left out, published as if null did not exist (it is still accepted)."""
-    kinds = [kind for kind in node.get("anyOf", ()) if kind.get("type") != "null"]
-    if node["default"] is None:
-        node = {key: value for key, value in node.items() if key != "default"}
-    if len(kinds) != 1:
-        return node
-    rest = {key: value for key, value in node.items() if key != "anyOf"}
-    return {**kinds[0], **rest}

@@ -6,7 +6,8 @@ a place in an answer as its basis entries write it, `founders.0.name`.
 """
 
 from parallel_mcp.schemas.lint import lint
+from parallel_mcp.schemas.meant import as_meant
 from parallel_mcp.schemas.reading import read, unwrapped
 from parallel_mcp.schemas.validation import problems
 
-__all__ = ["lint", "problems", "read", "unwrapped"]
+__all__ = ["as_meant", "lint", "problems", "read", "unwrapped"]

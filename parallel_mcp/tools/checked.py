@@ -1,7 +1,6 @@
 """A tool as the server lists it: arguments checked, every expected failure an error result in our own words."""
 
 import inspect
-import json
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any, cast
@@ -14,9 +13,11 @@ from pydantic import ConfigDict, ValidationError
 
 from parallel_mcp import errors, telemetry
 from parallel_mcp.errors import ParallelError
-from parallel_mcp.models import published
 from parallel_mcp.text import clean
+from parallel_mcp.tools.context import app_of
+from parallel_mcp.tools.habits import as_meant
 from parallel_mcp.tools.page import ON_PAGE
+from parallel_mcp.tools.published import published_arguments, published_result
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ class CheckedTool(Tool):
             fn,
             title=title,
             description=inspect.getdoc(fn),
-            annotations=ToolAnnotations(read_only_hint=True, open_world_hint=True),
+            annotations=ToolAnnotations(read_only_hint=True),
             icons=[icon],
             meta=ON_PAGE,
         )
@@ -44,9 +45,9 @@ class CheckedTool(Tool):
             "type[ArgModelBase]", type(known.__name__, (known,), {"model_config": ConfigDict(extra="forbid")})
         )
         checked.fn_metadata.arg_model = strict
-        checked.parameters = published(strict.model_json_schema())
+        checked.parameters = published_arguments(strict.model_json_schema())
         checked.parameters["properties"] |= arguments
-        checked.fn_metadata.output_schema = published(checked.fn_metadata.output_schema or {})
+        checked.fn_metadata.output_schema = published_result(checked.fn_metadata.output_schema or {})
         return checked
 
     async def run(self, arguments: dict[str, Any], context: Any, convert_result: bool = False) -> Any:
@@ -55,15 +56,18 @@ class CheckedTool(Tool):
             return await self._run(arguments, context, convert_result, call)
 
     async def _run(self, arguments: dict[str, Any], context: Any, convert_result: bool, call: telemetry.Call) -> Any:
+        known = list(self.parameters["properties"])
         try:
-            given = self.fn_metadata.arg_model.model_validate(_unpacked(arguments)).model_dump_one_level()
-        except ValidationError as error:
-            call.failed(errors.ArgumentError.kind)
-            return error_result(_argument_words(error, list(self.parameters["properties"])))
-        try:
+            # Nothing of a call is looked at before its caller is known.
+            app_of(context).who(context)
+            meant = as_meant(arguments, known)
+            given = self.fn_metadata.arg_model.model_validate(meant).model_dump_one_level()
             result = await self.fn(**given, **{cast("str", self.context_kwarg): context})
             call.gave(result.structured_content)
             return self.fn_metadata.convert_result(result) if convert_result else result
+        except ValidationError as error:
+            call.failed(errors.ArgumentError.kind)
+            return error_result(_argument_words(error, known))
         except ParallelError as error:
             call.failed(error.kind)
             return error_result(str(error))
@@ -80,17 +84,6 @@ def error_result(text: str) -> CallToolResult:
     return CallToolResult(content=[TextContent(type="text", text=text)], is_error=True)
 
 
-def _unpacked(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments as given, but for a schema that some hosts send as JSON text."""
-    schema = arguments.get("output_schema")
-    if isinstance(schema, str):
-        try:
-            return {**arguments, "output_schema": json.loads(schema)}
-        except (ValueError, RecursionError):
-            pass
-    return dict(arguments)
-
-
 def _argument_words(error: ValidationError, known: list[str]) -> str:
     words: list[str] = []
     for item in error.errors(include_url=False, include_input=False, include_context=False)[:5]:
@@ -102,7 +95,6 @@ def _argument_words(error: ValidationError, known: list[str]) -> str:
 
 _ARGUMENT_WORDS = {
     "missing": " is missing",
-    "extra_forbidden": " is unknown",
     "string_type": " must be a string",
     "dict_type": " must be a JSON object",
     "bool_type": " must be true or false",

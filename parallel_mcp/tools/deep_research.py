@@ -1,5 +1,6 @@
 """`deep_research`: a research run, waited for as long as the call may take."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from mcp.server.mcpserver import Context
@@ -7,18 +8,9 @@ from mcp_types import CallToolResult
 from pydantic import Field
 
 from parallel_mcp import errors
-from parallel_mcp.models import Model, Research, research_models
+from parallel_mcp.models import Model, Question, Research, research_models
 from parallel_mcp.research import Admission, ResearchRun
-from parallel_mcp.tools.arguments import (
-    MAX_TEXT_CHARS,
-    FollowUp,
-    Instructions,
-    MayBeBlank,
-    ModelName,
-    OutputSchema,
-    null_means,
-    question_of,
-)
+from parallel_mcp.tools.arguments import MAX_TEXT_CHARS, FollowUp, Instructions, OutputSchema, question_of
 from parallel_mcp.tools.context import AppContext, app_of, client_of
 from parallel_mcp.tools.progress import Reporter, opening_message, with_progress
 from parallel_mcp.tools.results import research_result
@@ -27,38 +19,31 @@ from parallel_mcp.tools.results import research_result
 async def deep_research(
     ctx: Context[AppContext, Any],
     question: Annotated[
-        str | None,
-        Field(
-            min_length=1,
-            max_length=MAX_TEXT_CHARS,
-            description="One complete, self-contained question. Either this or research_id",
-        ),
-        MayBeBlank,
-        ModelName,
+        str | None, Field(max_length=MAX_TEXT_CHARS, description="One complete question. Either this or research_id")
     ] = None,
-    model: ModelName = None,
+    model: Model | None = None,
     instructions: Instructions = None,
     output_schema: OutputSchema = None,
     follow_up_to: FollowUp = None,
-    fresh: Annotated[
-        bool, Field(description="Ask anew even if the same question was answered lately"), null_means(False)
-    ] = False,
-    research_id: Annotated[
-        str | None, Field(max_length=100, description="Go on waiting for this research"), MayBeBlank
-    ] = None,
-    cancel: Annotated[bool, Field(description="With research_id: stop it"), null_means(False)] = False,
+    fresh: Annotated[bool, Field(description="Ask again even if answered lately")] = False,
+    research_id: Annotated[str | None, Field(max_length=100, description="Go on waiting for this run")] = None,
+    cancel: Annotated[bool, Field(description="With research_id: stop it")] = False,
 ) -> Annotated[CallToolResult, Research]:
-    """Research a question on the web; gives an answer with numbered citations, excerpts, reasoning and confidence.
+    """Research a question on the web; cites sources with excerpts, reasoning and confidence.
 
-    Where it takes longer than this call may, status is "working": call again with research_id. Nothing is paid twice.
+    If status is "working", call again with research_id; nothing is paid twice.
     """
     app = app_of(ctx)
     if research_id is not None:
-        # A model that fills in every argument gives the defaults too: they say nothing.
-        chosen = None if model == app.default_model else model
-        asked = (question, chosen, instructions, output_schema, follow_up_to, fresh or None)
-        _only_id(asked)
-        return await _resumed(ctx, app, research_id, cancel)
+        asked = {
+            "question": question,
+            "model": None if model == app.default_model else model,
+            "instructions": instructions,
+            "output_schema": output_schema,
+            "follow_up_to": follow_up_to,
+            "fresh": fresh or None,
+        }
+        return await _resumed(ctx, app, research_id, {name: value for name, value in asked.items() if value}, cancel)
     if cancel:
         raise errors.ArgumentError("cancel goes with research_id: give the id of the research to stop.")
     if question is None:
@@ -77,8 +62,15 @@ async def deep_research(
     return research_result(row, first=first, limit=app.max_result_chars)
 
 
-async def _resumed(ctx: Context[AppContext, Any], app: AppContext, research_id: str, cancel: bool) -> CallToolResult:
+async def _resumed(
+    ctx: Context[AppContext, Any], app: AppContext, research_id: str, others: Mapping[str, Any], cancel: bool
+) -> CallToolResult:
     principal = app.who(ctx)
+    if others:
+        row = await app.service.store.get(research_id, principal.scope)
+        if row is None:
+            raise errors.UnknownResearch(research_id)
+        _check_same(row.question, others)
     if cancel:
         row = await app.service.cancel(principal, research_id)
         first = app.deliveries.first(row, by_id=True)
@@ -98,14 +90,25 @@ async def _resumed(ctx: Context[AppContext, Any], app: AppContext, research_id: 
     return research_result(row, first=first, limit=app.max_result_chars)
 
 
-def _only_id(others: tuple[object, ...]) -> None:
-    names = ("question", "model", "instructions", "output_schema", "follow_up_to", "fresh")
-    given = [name for name, value in zip(names, others, strict=True) if value is not None]
-    if given:
+def _check_same(asked: Question, others: Mapping[str, Any]) -> None:
+    """Refuse what asks something else than the run that research_id names; its own question may be repeated."""
+    own = {
+        "question": asked.text,
+        "model": asked.model,
+        "instructions": asked.instructions,
+        "output_schema": asked.output_schema,
+        "follow_up_to": asked.follow_up_to,
+    }
+    differing = [name for name, value in others.items() if _stripped(value) != own.get(name)]
+    if differing:
         raise errors.ArgumentError(
-            f"research_id goes on with a research as it was asked: leave out {', '.join(given)}, "
+            f"research_id goes on with a research run as it was asked: leave out {', '.join(differing)}, "
             "or leave out research_id to ask something new."
         )
+
+
+def _stripped(value: Any) -> Any:
+    return value.strip() if isinstance(value, str) and not isinstance(value, Model) else value
 
 
 def check_allowed(model: Model, most: Model) -> None:

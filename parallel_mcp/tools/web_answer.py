@@ -14,17 +14,15 @@ from parallel_mcp.tools.results import answer_result
 
 
 async def web_answer(
-    question: Annotated[
-        str, Field(min_length=1, max_length=MAX_TEXT_CHARS, description="One complete, self-contained question")
-    ],
+    question: Annotated[str, Field(max_length=MAX_TEXT_CHARS, description="One complete, self-contained question")],
     ctx: Context[AppContext, Any],
     instructions: Instructions = None,
     output_schema: OutputSchema = None,
     follow_up_to: FollowUp = None,
 ) -> Annotated[CallToolResult, Answer]:
-    """Answer a question from the web within seconds, with the sources that the model names.
+    """Answer a factual question fast, with sources that the model names.
 
-    Use it for facts and news that one search settles. For several sources, excerpts and confidence, use deep_research.
+    For excerpts and confidence use deep_research.
     """
     app = app_of(ctx)
     asked = question_of(question, app.answer_model, instructions, output_schema, follow_up_to)

@@ -5,21 +5,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bpe_openai import get_encoding
 
 from tests.support.clients import Connect
 
 pytestmark = pytest.mark.anyio
 
 SNAPSHOT = Path(__file__).with_name("tools_list.json")
-MAX_BYTES = 6_000
+MAX_BYTES = 4_800
+MAX_TOKENS = 1_300
 
 
 async def _listed(connect: Connect) -> list[dict[str, Any]]:
     async with connect() as client:
         listed = (await client.list_tools()).tools
     tools = [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in listed]
-    for tool in tools:
-        assert tool.pop("icons"), "a tool has an icon"
     return tools
 
 
@@ -27,16 +27,33 @@ async def test_the_tools_are_as_they_were_reviewed(connect: Connect) -> None:
     assert await _listed(connect) == json.loads(SNAPSHOT.read_text("utf-8"))
 
 
-async def test_the_definitions_cost_no_more_than_six_thousand_bytes(connect: Connect) -> None:
-    tools = await _listed(connect)
-    assert len(json.dumps({"tools": tools}, separators=(",", ":")).encode()) <= MAX_BYTES
+@pytest.mark.parametrize("most", ["lite", "base", "core"])
+async def test_the_whole_list_costs_no_more_than_it_may(connect: Connect, most: str) -> None:
+    async with connect(max_model=most) as client:
+        listed = await client.list_tools()
+    line = listed.model_dump_json(by_alias=True, exclude_none=True)
+    assert len(line.encode()) <= MAX_BYTES
+    assert len(get_encoding("o200k_base").encode(line)) <= MAX_TOKENS
+
+
+async def test_only_models_that_are_allowed_are_offered_and_the_default_is_among_them(connect: Connect) -> None:
+    offered = {}
+    for most in ("lite", "base", "core"):
+        async with connect(max_model=most) as client:
+            model = (await client.list_tools()).tools[1].input_schema["properties"]["model"]
+        offered[most] = (model["enum"], model["default"])
+    assert offered == {
+        "lite": (["lite"], "lite"),
+        "base": (["lite", "base"], "base"),
+        "core": (["lite", "base", "core"], "base"),
+    }
 
 
 async def test_there_are_exactly_two_tools_with_titles_and_annotations(connect: Connect) -> None:
     tools = await _listed(connect)
     assert [tool["name"] for tool in tools] == ["web_answer", "deep_research"]
     assert [tool["title"] for tool in tools] == ["Web answer", "Deep research"]
-    assert {json.dumps(tool["annotations"]) for tool in tools} == {'{"readOnlyHint": true, "openWorldHint": true}'}
+    assert {json.dumps(tool["annotations"]) for tool in tools} == {'{"readOnlyHint": true}'}
 
 
 @pytest.mark.parametrize("what", ["tools", "resources", "resource_templates", "prompts"])
@@ -68,6 +85,9 @@ async def test_hosts_that_are_strict_accept_the_schemas(connect: Connect) -> Non
         arguments, result = tool["inputSchema"], tool["outputSchema"]
         assert not {"anyOf", "oneOf", "allOf"} & set(arguments)
         assert "$ref" not in json.dumps(tool)
-        assert arguments["additionalProperties"] is False
+        optional = [
+            argument for name, argument in arguments["properties"].items() if name not in arguments.get("required", ())
+        ]
+        assert all(argument["nullable"] is True for argument in optional)
         assert not any("anyOf" in argument for argument in arguments["properties"].values())
         assert result["required"] == list(result["properties"]), "what may be null is always present"
