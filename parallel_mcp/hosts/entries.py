@@ -98,6 +98,18 @@ def _remote(host: Host, wish: Wish) -> dict[str, Any]:
     return made | {form.headers: {"Authorization": f"Bearer {token}"}}
 
 
+def secrets(host: Host, *entries: Any) -> frozenset[str]:
+    """The keys and tokens that entries hold themselves, where they name no variable in their place."""
+    kept = ((host.entry.env, KEY), (host.entry.headers, "Authorization"))
+    found: set[str] = set()
+    for one in entries:
+        for holder, name in kept:
+            values = one.get(holder) if isinstance(one, Mapping) else None
+            if isinstance(values, Mapping):
+                found.add(str(values.get(name, "")).removeprefix("Bearer "))
+    return frozenset(value for value in found if value and not value.startswith(("$", "{")))
+
+
 def forwards(host: Host) -> bool:
     """Whether the host hands a key on, or asks for it, without its being written down."""
     return bool(host.entry.inputs or host.entry.variable or host.entry.names)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from parallel_mcp.hosts import documents
 from parallel_mcp.hosts.documents import ABSENT, DocumentError
-from parallel_mcp.hosts.entries import KEY, NAME, NotTaken, Wish, changes, forwards
+from parallel_mcp.hosts.entries import KEY, NAME, NotTaken, Wish, changes, forwards, secrets
 from parallel_mcp.hosts.places import Machine, NoLastingProgram, configuration, program
 from parallel_mcp.hosts.table import Host
 
@@ -93,7 +93,8 @@ class Plan(NamedTuple):
     wanted: list[tuple[documents.Keys, Any]]
     command: list[str]
     """The host's own command that does it first; empty where it has none."""
-    secret: str | None = None
+    secrets: frozenset[str] = frozenset()
+    """Keys and tokens of this server's entry, as it is and as it will be."""
 
     @property
     def needed(self) -> bool:
@@ -106,7 +107,9 @@ class Plan(NamedTuple):
         lines = difflib.unified_diff(self.before.splitlines(True), self.after.splitlines(True), name, name)
         diff = "".join(line if line.endswith("\n") else line + "\n" for line in lines)
         text = (f"runs {shlex.join(self.command)}\n" if self.command else "") + diff
-        return text.replace(self.secret, "<your key>") if self.secret else text
+        for secret in self.secrets:
+            text = text.replace(secret, "<your key>")
+        return text
 
 
 def plan(host: Host, machine: Machine, wish: Wish | None) -> Plan:
@@ -126,7 +129,8 @@ def plan(host: Host, machine: Machine, wish: Wish | None) -> Plan:
     if there == (wish is None) and (found := machine.which(host.command)):
         arguments = _COMMANDS[host.command or ""](wish)
         command = [found, *arguments] if arguments else []
-    return Plan(host, path, before, after, wanted, command, wish.secret if wish else None)
+    keys, made = wanted[0]
+    return Plan(host, path, before, after, wanted, command, secrets(host, documents.value(document, keys), made))
 
 
 def carry_out(planned: Plan, machine: Machine) -> list[str]:
@@ -141,7 +145,7 @@ def carry_out(planned: Plan, machine: Machine) -> list[str]:
     text = _text(planned.path)
     after = planned.after if _same_beside(planned, text) else _changed(planned, text)
     if after != text:
-        _write(planned.path, after)
+        _write(planned.path, after, private=bool(secrets(planned.host, planned.wanted[0][1])))
         done.append(f"wrote {planned.path}")
     return done
 
@@ -202,15 +206,18 @@ def _back_up(path: Path) -> Path:
     return copy
 
 
-def _write(path: Path, text: str) -> None:
-    """Whole or not at all, through a link where the file is one, with the mode that it had."""
+def _write(path: Path, text: str, *, private: bool) -> None:
+    """Whole or not at all, through a link where the file is one, with the mode that it had; what is private, with 0600.
+
+    A file that is new is made with 0600 in any case.
+    """
     target = path.resolve()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=".parallel-mcp-")
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
             file.write(text)
-        if target.exists():
+        if target.exists() and not private:
             shutil.copymode(target, name)
         Path(name).replace(target)
     except OSError as error:

@@ -100,6 +100,16 @@ def test_a_dry_run_shows_a_diff_without_the_key_and_writes_nothing(host: Host, t
     assert path.read_bytes() == before and [*path.parent.iterdir()] == [path]
 
 
+def test_a_key_that_is_replaced_or_removed_is_not_shown_either(tmp_path: Path) -> None:
+    for host in HOSTS:
+        _with_sample(host.id, tmp_path)
+        _run(tmp_path, "install", host.id, "--write-key", PARALLEL_API_KEY=KEY)
+        shown = _run(tmp_path, "install", host.id, "--remove", "--dry-run")
+        shown_again = _run(tmp_path, "install", host.id, "--dry-run", "--write-key", PARALLEL_API_KEY="another-key-1")
+        assert "<your key>" in shown.stdout and "<your key>" in shown_again.stdout, host.id
+        assert KEY not in shown.stdout + shown_again.stdout and "another-key-1" not in shown_again.stdout
+
+
 @pytest.mark.parametrize("host", HOSTS, ids=lambda host: host.id)
 def test_the_key_stands_in_the_file_only_with_write_key(host: Host, tmp_path: Path) -> None:
     path = _with_sample(host.id, tmp_path)
@@ -219,6 +229,13 @@ def test_a_file_behind_a_link_stays_behind_it_with_its_mode(tmp_path: Path) -> N
     assert _run(tmp_path, "install", "cursor").exit_code == 0
     assert path.is_symlink() and "parallel" in real.read_text("utf-8")
     assert real.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_file_that_holds_a_key_can_be_read_by_its_owner_alone(tmp_path: Path) -> None:
+    path = _with_sample("cursor", tmp_path)
+    path.chmod(0o644)
+    _run(tmp_path, "install", "cursor", "--write-key", PARALLEL_API_KEY=KEY)
+    assert path.stat().st_mode & 0o777 == 0o600
 
 
 def test_all_means_those_that_are_found_and_one_failure_does_not_stop_the_others(tmp_path: Path) -> None:
