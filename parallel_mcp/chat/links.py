@@ -12,6 +12,7 @@ _SCHEME = re.compile(r"https?://", re.IGNORECASE)
 _BARE = re.compile(r"""(?:(?![,;]https?://)[^\s<>"\\^`{|}\[\]【】（），。、])+""", re.IGNORECASE)
 _TITLE_BEFORE = re.compile(r"\[([^\[\]\n]*(?:\[[^\[\]\n]*\][^\[\]\n]*)*)\]\(<?\Z")
 _TITLE_AFTER = re.compile(r"""\s{0,3}(?:"[^"\n]{0,300}"|'[^'\n]{0,300}')?\s{0,3}\)""")
+_PLAIN_HOST = re.compile(r"https?://[a-z0-9][a-z0-9.-]*(?:[/?#]|\Z)")
 _TRAILING = ".,;:!?'\"*_~“”’»"
 
 
@@ -42,7 +43,9 @@ def _link(text: str, start: int) -> Link:
     end = start + len(url)
     if text[start - 1 : start] == "<" and text[end : end + 1] == ">":
         start, end = start - 1, end + 1
-    titled = _TITLE_BEFORE.search(text, max(start - _MOST_TITLE, 0), start + (text[start] == "<"))
+    titled = None
+    if text.endswith(("](", "](<"), 0, start + (text[start] == "<")):
+        titled = _TITLE_BEFORE.search(text, max(start - _MOST_TITLE, 0), start + (text[start] == "<"))
     closing = _TITLE_AFTER.match(text, end) if titled else None
     if titled and closing:
         return Link(titled.start(), closing.end(), url, " ".join(titled[1].split()))
@@ -62,6 +65,8 @@ def _trimmed(url: str) -> str:
 
 def _unopened(url: str) -> int | None:
     """Where a bracket closes that the URL did not open: there a Markdown link ends."""
+    if ")" not in url:
+        return None
     depth = 0
     for place, char in enumerate(url):
         depth += (char == "(") - (char == ")")
@@ -72,6 +77,8 @@ def _unopened(url: str) -> int | None:
 
 def is_web(url: str) -> bool:
     """Whether it is a whole http or https URL."""
+    if _PLAIN_HOST.match(url):
+        return True
     try:
         parts = urlsplit(url)
         return parts.scheme in ("http", "https") and bool(parts.hostname)

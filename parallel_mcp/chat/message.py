@@ -58,8 +58,10 @@ def first_choice(chunk: Mapping[str, Any]) -> dict[str, Any]:
 
 def content_of(message: Mapping[str, Any]) -> str:
     """A message's text, also where it comes as a list of parts."""
-    parts = [text_of(dict_of(part).get("text")) or text_of(part) or "" for part in list_of(message.get("content"))]
-    return text_of(message.get("content")) or "".join(parts)
+    content = message.get("content")
+    if isinstance(content, str):
+        return content
+    return "".join([text_of(dict_of(part).get("text")) or text_of(part) or "" for part in list_of(content)])
 
 
 def begun_object(text: str, *, open_text: bool = True) -> dict[str, Any]:

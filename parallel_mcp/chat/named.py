@@ -134,5 +134,7 @@ def _has_link(value: Any) -> bool:
 
 
 def _title(words: str) -> str | None:
+    if not words or words.isspace():
+        return None
     said = _LABEL.sub("", clean(words), count=1)
     return " ".join(said.split()).strip(" *_\"'“”.,:;–—-()<>[]|")[:300] or None

@@ -13,6 +13,8 @@ from parallel_mcp.chat.values import dict_of, list_of, text_of
 from parallel_mcp.errors import AnswerUnreadable, UpstreamError
 from parallel_mcp.text import paired
 
+_NOTED = frozenset({"basis", "interaction_id", "citations", "search_results", "annotations"})
+
 
 @dataclass(slots=True)
 class Assembly:
@@ -62,6 +64,8 @@ class Assembly:
 
     def _note(self, place: Mapping[str, Any]) -> None:
         """Basis and interaction_id, wherever they stand; what comes later about the same field counts."""
+        if _NOTED.isdisjoint(place):
+            return
         found: dict[str, list[Any]] = {}
         for entry in list_of(place.get("basis")):
             found.setdefault(field_of(entry), []).append(entry)

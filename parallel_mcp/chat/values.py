@@ -3,13 +3,23 @@
 import json
 from typing import Any
 
+from pydantic_core import from_json
+
 
 def loaded(text: str) -> Any:
     """A JSON value; None in place of what is not JSON. Bare control characters are let pass."""
     try:
-        return json.loads(text, strict=False)
+        return from_json(text)
+    except ValueError:
+        # It refuses control characters, lone surrogates and deep nesting.
+        pass
+    try:
+        return _LENIENT.decode(text)
     except (ValueError, RecursionError):
         return None
+
+
+_LENIENT = json.JSONDecoder(strict=False)
 
 
 def decoded(data: bytes) -> tuple[str, bool]:

@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -83,6 +83,10 @@ class ChatClient:
     attempts: int = 3
     backoff_seconds: float = 0.5
     late_seconds: float = 10.0
+    _endpoint: httpx2.URL = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_endpoint", self.http.base_url.join("chat/completions"))
 
     async def ask(
         self,
@@ -227,11 +231,12 @@ class ChatClient:
 
     @asynccontextmanager
     async def _posted(self, question: Question, secret: ApiKey, sending: SendTracker) -> AsyncIterator[httpx2.Response]:
-        request = self.http.build_request(
+        # Not by build_request, which puts URL and headers together again for each request, at twice the CPU.
+        request = httpx2.Request(
             "POST",
-            "/chat/completions",
+            self._endpoint,
             json=chat.request(question, stream=self.stream, answer_citations=self.answer_citations),
-            headers=secret.bearer(),
+            headers={**self.http.headers, **secret.bearer()},
             extensions=sending.extensions(),
         )
         response = await self.http.send(request, stream=True)

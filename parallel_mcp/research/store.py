@@ -96,7 +96,7 @@ class Store(Protocol):
         ...
 
     async def settle(self, charge: int, settlement: Settlement) -> None:
-        """Say what became of a charge."""
+        """Say what became of a charge; it may be noted a moment later, and a failure only logged."""
         ...
 
     async def spent(self, scope: Scope, days: int = 31) -> Sequence[Spent]:

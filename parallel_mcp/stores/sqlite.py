@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -301,13 +302,13 @@ class SQLiteStore:
 
     async def charge(self, scope: Scope, model: str, price_usd: float, budget_usd: float | None) -> int:
         """See Store."""
-        return await self._run(
-            lambda db, now: _reserve(db, now, scope, model, price_usd, budget_usd), durable=budget_usd is not None
-        )
+        work = partial(_reserve, scope=scope, model=model, price=price_usd, budget=budget_usd)
+        return await self._run(work, durable=budget_usd is not None)
 
     async def settle(self, charge: int, settlement: Settlement) -> None:
         """See Store."""
-        await self._run(lambda db, _: _settled(db, charge, settlement), durable=True)
+        failing = "The ledger counts a web_answer as possibly billed"
+        self._writer.post(self._timed(lambda db, _: _settled(db, charge, settlement)), failing)
 
     async def spent(self, scope: Scope, days: int = 31) -> Sequence[Spent]:
         """See Store."""
@@ -324,12 +325,17 @@ class SQLiteStore:
         return await self._run(work)
 
     async def _run(self, work: Work[T], *, durable: bool = False) -> T:
-        def whole(db: sqlite3.Connection) -> T:
+        return await self._writer.run(self._timed(work), durable=durable)
+
+    def _timed(self, work: Work[T]) -> Callable[[sqlite3.Connection], T]:
+        """The work with the store's now."""
+
+        def timed(db: sqlite3.Connection) -> T:
             now = self._clock()
             self._sweep(db, now)
             return work(db, now)
 
-        return await self._writer.run(whole, durable=durable)
+        return timed
 
     def _sweep(self, db: sqlite3.Connection, now: float) -> None:
         """Delete what is older than the retention, now and then."""

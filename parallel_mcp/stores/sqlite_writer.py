@@ -6,6 +6,7 @@ wait share one of each.
 
 import asyncio
 import contextlib
+import logging
 import sqlite3
 import threading
 import time
@@ -20,6 +21,8 @@ import anyio.to_thread
 from parallel_mcp.errors import StoreFailed
 from parallel_mcp.stores.sqlite_file import FileHeld, SQLiteFile
 
+logger = logging.getLogger(__name__)
+
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
 """What one transaction does."""
@@ -28,12 +31,17 @@ BUSY_SECONDS = 5.0
 """How long a transaction waits while another program holds the file."""
 
 
-class _Job(Generic[T]):
-    """A transaction, and what became of it. `done` is set on the loop that waits for it."""
+POST_SECONDS = 0.05
+"""How long a transaction that nobody waits for may wait for another that is committed with it."""
 
-    def __init__(self, work: Work[T], durable: bool) -> None:
+
+class _Job(Generic[T]):
+    """A transaction, and what became of it: `done` is set on the loop that waits, or `failing` goes to the log."""
+
+    def __init__(self, work: Work[T], durable: bool, failing: str | None = None) -> None:
         self.work = work
         self.durable = durable
+        self.failing = failing
         self.give_up_at = time.monotonic() + BUSY_SECONDS
         self.begun = self.withdrawn = False
         self.result: T | None = None
@@ -51,6 +59,7 @@ class SQLiteWriter:
         self._waiting: deque[_Job[Any]] = deque()
         self._closing = False
         self._thread: threading.Thread | None = None
+        self._flush: asyncio.TimerHandle | None = None
 
     async def run(self, work: Work[T], *, durable: bool) -> T:
         """What a transaction gives, once it is committed: whole, or not at all.
@@ -74,24 +83,39 @@ class SQLiteWriter:
             raise job.error
         return job.result  # type: ignore[return-value]  # there is one where there is no error
 
+    def post(self, work: Work[object], failing: str) -> None:
+        """Have a transaction done that nobody waits for, with the next or in a moment; `failing` goes to the log."""
+        self._put(_Job(work, durable=False, failing=failing), notify=False)
+        if self._flush is None:
+            self._flush = asyncio.get_running_loop().call_later(POST_SECONDS, self._notify)
+
+    def _notify(self) -> None:
+        self._flush = None
+        with self._news:
+            self._news.notify()
+
     async def close(self) -> None:
         """End the thread after what waits, and close the file."""
         with self._news:
             thread, self._thread = self._thread, None
+            if self._flush is not None:
+                self._flush.cancel()
+                self._flush = None
             self._closing = True
             self._news.notify()
         if thread is not None:
             await anyio.to_thread.run_sync(thread.join)
         self._file.close()
 
-    def _put(self, job: _Job[Any]) -> None:
+    def _put(self, job: _Job[Any], *, notify: bool = True) -> None:
         with self._news:
             self._waiting.append(job)
             if self._thread is None:
                 self._closing = False
                 self._thread = threading.Thread(target=self._work, name="sqlite", daemon=True)
                 self._thread.start()
-            self._news.notify()
+            if notify:
+                self._news.notify()
 
     def _work(self) -> None:
         while jobs := self._next():
@@ -172,10 +196,14 @@ def _savepoint(db: sqlite3.Connection) -> Iterator[None]:
 
 def _deliver(jobs: list[_Job[Any]]) -> None:
     """Wake whoever waits for these, each loop once."""
-    for loop in {job.loop for job in jobs}:
+    for job in jobs:
+        if job.failing is not None and job.error is not None:
+            logger.warning("%s: %s", job.failing, job.error)
+    waited_for = [job for job in jobs if job.failing is None]
+    for loop in {job.loop for job in waited_for}:
         # A loop that is closed has nobody left who waits.
         with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(_wake, [job for job in jobs if job.loop is loop])
+            loop.call_soon_threadsafe(_wake, [job for job in waited_for if job.loop is loop])
 
 
 def _wake(jobs: list[_Job[Any]]) -> None:

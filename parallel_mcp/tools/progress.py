@@ -23,11 +23,13 @@ def opening_message(model: Model) -> str:
 
 
 async def with_progress(ctx: Context[AppContext, Any], begin: str, work: Callable[["Reporter"], Awaitable[T]]) -> T:
-    """Do the work and report progress meanwhile: at once, when there are new words, and by the clock.
+    """Do the work, and report progress meanwhile to a host that asked for it: at once, at new words, by the clock.
 
     Values are seconds and strictly increase; nothing is reported after the work is done.
     """
     reporter = Reporter(ctx, begin)
+    if not (ctx.request_context.meta or {}).get("progress_token"):
+        return await work(reporter)
     failure: ParallelError | None = None
     result: list[T] = []
     async with anyio.create_task_group() as group:
