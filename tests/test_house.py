@@ -26,7 +26,7 @@ ROOMS: dict[str, set[str]] = {
     "research": {"chat", "client", "errors", "models", "telemetry"},
     "stores": {"errors", "models", "research"},
     "report": {"models", "text"},
-    "tools": {"hosts", "text", "client", "research", "report", "models", "errors", "schemas", "telemetry"},
+    "tools": {"compat", "hosts", "text", "client", "research", "report", "models", "errors", "schemas", "telemetry"},
     "tasks": {"hosts", "research", "tools", "errors", "models"},
     "sandbox": set(),
     "prompts": set(),

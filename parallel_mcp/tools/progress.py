@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import anyio
 from mcp.server.mcpserver import Context
 
+from parallel_mcp.compat.progress import wants_progress
 from parallel_mcp.errors import ParallelError
 from parallel_mcp.models import Model
 from parallel_mcp.research import ResearchRun
@@ -28,7 +29,7 @@ async def with_progress(ctx: Context[AppContext, Any], begin: str, work: Callabl
     Values are seconds and strictly increase; nothing is reported after the work is done.
     """
     reporter = Reporter(ctx, begin)
-    if not (ctx.request_context.meta or {}).get("progress_token"):
+    if not wants_progress(ctx.request_context.session):
         return await work(reporter)
     failure: ParallelError | None = None
     result: list[T] = []

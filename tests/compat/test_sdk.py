@@ -12,10 +12,11 @@ from json5 import loads
 from json5.loader import ModelLoader
 from mcp import Client
 from mcp.server.lowlevel.server import Server as LowLevelServer
-from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver import Context, MCPServer
 from mcp_types import jsonrpc_message_adapter
 from pydantic import ValidationError
 
+from parallel_mcp.compat.progress import wants_progress
 from tests.support.upstream import serving
 
 pytestmark = pytest.mark.anyio
@@ -122,3 +123,23 @@ def test_json_five__a_node_does_not_say_where_it_stands() -> None:
         "span",
         "tokens",
     }
+
+
+@pytest.mark.parametrize(("mode", "unasked"), [("auto", True), ("legacy", False)])
+async def test_progress__whether_it_is_asked_for_has_no_public_name(mode: Any, unasked: bool) -> None:
+    """With one, wants_progress can go. The dispatcher inside a process takes progress always."""
+    server, seen = plain_server(), list[bool]()
+
+    @server.tool()
+    async def look(ctx: Context[Any, Any]) -> str:
+        assert not hasattr(ctx, "wants_progress")
+        seen.append(wants_progress(ctx.request_context.session))
+        return ""
+
+    async def ignore(progress: float, total: float | None, message: str | None) -> None:
+        pass
+
+    async with Client(server, mode=mode) as client:
+        await client.call_tool("look", {})
+        await client.call_tool("look", {}, progress_callback=ignore)
+    assert seen == [unasked, True]

@@ -1,9 +1,10 @@
 """Research across real processes: what a killed, ended or second process means for it."""
 
+import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from mcp import Client, StdioServerParameters
 
 from parallel_mcp.research import Principal, Scope, payer_of
 from parallel_mcp.stores.sqlite import SQLiteStore
-from tests.support.services import requests_paid
+from tests.support.services import eventually, requests_paid
 from tests.support.upstream import Upstream
 
 pytestmark = pytest.mark.anyio
@@ -200,6 +201,11 @@ async def test_the_end_of_stdin_gives_the_lease_back_where_nothing_is_to_be_fini
     assert len(upstream.received) == 2
 
 
+def _waiting(file: Path) -> int:
+    with closing(sqlite3.connect(file)) as db:
+        return int(db.execute("SELECT count(*) FROM waiting").fetchone()[0])
+
+
 async def test_fifty_at_once_from_two_processes_are_one_request(upstream: Upstream, tmp_path: Path) -> None:
     file = tmp_path / "research.sqlite3"
     gate = upstream.hold()
@@ -215,6 +221,8 @@ async def test_fifty_at_once_from_two_processes_are_one_request(upstream: Upstre
             for number in range(50):
                 group.start_soon(ask, clients[number % 2])
             await upstream.requests(1)
+            # Whoever came after the answer would be given it again.
+            await eventually(lambda: _waiting(file) == 50)
             gate.set()
     assert len(upstream.received) == 1
     assert {(row["research_id"], row["status"], row["attempts"]) for row in found} == {
