@@ -126,6 +126,7 @@ def usable_settings(flags: dict[str, Any]) -> Usable:
     except SettingsError as error:
         settings, fault = error.usable, str(error)
     logs.set_up(settings.log_level)
+    telemetry.take_traceparent_only()
     unmet = telemetry.export(telemetry.wanted(os.environ))
     click.get_current_context().call_on_close(lambda: telemetry.flush(LAST_EXPORT_SECONDS))
     if settings.sandbox:

@@ -20,7 +20,7 @@ async def store_finding(settings: Settings) -> Finding:
     try:
         async with open_store(settings) as store:
             await store.list(Scope("local", "", ""), limit=1)
-            await store.leave("doctor", "doctor")
+            await store.check()
             if isinstance(store, RedisStore):
                 faults, notes = await store.risks()
                 return _found(place(url), [*faults, *notes], failed=bool(faults))

@@ -64,9 +64,9 @@ class Health:
         )
 
     async def _ask(self, store: Store) -> None:
-        """Have the store write nothing, which it cannot do unless it could write something."""
+        """Have the store write, which it can do only where it could store an answer."""
         try:
-            await store.leave("healthz", "healthz")
+            await store.check()
         except StoreFailed as error:
             logger.warning("The store cannot be used: %s", error)
             self._store = "failing"

@@ -20,6 +20,7 @@ from parallel_mcp import chat, errors, telemetry
 from parallel_mcp.client import ChatClient, OnProgress
 from parallel_mcp.errors import ParallelError
 from parallel_mcp.models import Answer, Question
+from parallel_mcp.research import interactions
 from parallel_mcp.research.in_flight import AnswerInFlight, InFlight, ResearchInFlight
 from parallel_mcp.research.principal import Principal, Scope
 from parallel_mcp.research.records import Admission, NewRun, Outcome, ResearchRun, Settlement, join_key
@@ -176,6 +177,7 @@ class ResearchService:
         """
         if self._closing or self._finishing:
             raise errors.NotReady(CLOSING)
+        interactions.taken(principal, question)
         await self._verify_key(principal)
         new = NewRun(
             scope=principal.scope,
@@ -361,7 +363,7 @@ class ResearchService:
         """The client's answer; what it says of Parallel's health is noted. Raises nothing but ParallelError."""
         try:
             answer = await self._client.ask(
-                question,
+                interactions.taken(principal, question),
                 principal.key,
                 payer=principal.scope.payer,
                 caller=principal.scope.caller,
@@ -379,7 +381,7 @@ class ResearchService:
             said = "this server failed while it read the answer; its log says how"
             raise errors.AnswerUnreadable(said, may_be_billed=in_flight.sent) from error
         self.upstream.note(None, brought=principal.brought)
-        return answer
+        return interactions.given(principal, answer)
 
     async def _renew_leases(self) -> None:
         """Renew the leases of all that is in flight, for as long as the service works."""
@@ -450,6 +452,7 @@ class ResearchService:
 
     async def answer(self, principal: Principal, question: Question, on_progress: OnProgress) -> Answer:
         """An answer without a row; the same question in flight is asked once. Stops with its last caller."""
+        interactions.taken(principal, question)
         await self._verify_key(principal)
         key = join_key(principal.scope, question)
         in_flight = self._answers_in_flight.get(key)

@@ -42,6 +42,10 @@ class Store(Protocol):
         """The row, if this scope has it; a `waiter` is noted as waiting for it, for half a lease's time at least."""
         ...
 
+    async def check(self) -> None:
+        """Write something that means nothing: it succeeds only where an answer could be stored now."""
+        ...
+
     async def leave(self, research_id: str, waiter: str) -> None:
         """Forget a waiter."""
         ...

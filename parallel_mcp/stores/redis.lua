@@ -237,6 +237,12 @@ function methods.get()
   return reply(row.id)
 end
 
+-- SET is refused where Redis is full; what deletes is not.
+function methods.check()
+  redis.call('SET', KEYS[1] .. ':check', '1', 'EX', '60')
+  return { 'none' }
+end
+
 function methods.leave()
   redis.call('ZREM', key('waiting', given.id), given.waiter)
   return { 'none' }

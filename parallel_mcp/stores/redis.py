@@ -93,6 +93,10 @@ class RedisStore:
         """See Store."""
         return self._row(await self._call("get", id=research_id, **_scope(scope), waiter=waiter))
 
+    async def check(self) -> None:
+        """See Store."""
+        await self._call("check")
+
     async def leave(self, research_id: str, waiter: str) -> None:
         """See Store."""
         await self._call("leave", id=research_id, waiter=waiter)

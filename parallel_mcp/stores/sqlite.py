@@ -162,6 +162,15 @@ class SQLiteStore:
 
         return await self._run(work)
 
+    async def check(self) -> None:
+        """See Store."""
+
+        def work(db: sqlite3.Connection, now: float) -> None:
+            self._file.check_room()
+            db.execute("INSERT OR REPLACE INTO waiting (id, waiter, due) VALUES ('check', 'check', ?)", (now,))
+
+        await self._run(work, durable=True)
+
     async def leave(self, research_id: str, waiter: str) -> None:
         """See Store."""
 

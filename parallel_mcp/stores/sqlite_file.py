@@ -1,6 +1,8 @@
 """A SQLite file: opened at its first use, its errors in words."""
 
 import contextlib
+import errno
+import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +13,10 @@ from parallel_mcp.stores.private_file import make_private
 
 LOCK_SECONDS = 0.1
 """How long one attempt waits while another program holds the file."""
+
+
+LEAST_FREE_BYTES = 256 * 1024
+"""What a large answer takes."""
 
 
 class FileHeld(errors.StoreFailed):
@@ -52,6 +58,11 @@ class SQLiteFile:
             if self._path is not None and not _passing(error):
                 self.close()
             raise self.failed(error) from error
+
+    def check_room(self) -> None:
+        """Raises StoreFailed where the disk has no room: a small write may still find some in SQLite's own files."""
+        if self._path is not None and shutil.disk_usage(self._path.parent).free < LEAST_FREE_BYTES:
+            raise self.failed(OSError(errno.ENOSPC, "the disk is full"))
 
     def failed(self, error: Exception) -> errors.StoreFailed:
         """The error of ours for one of SQLite's, of the system's, or for a row that cannot be read."""

@@ -7,13 +7,13 @@ from parallel_mcp.telemetry.instruments import (
     asking,
     attempt_failed,
     called,
-    continued,
     first_word,
     here,
     joined,
     named,
     waited,
 )
+from parallel_mcp.telemetry.propagation import continued, take_traceparent_only
 
 __all__ = [
     "Call",
@@ -29,6 +29,7 @@ __all__ = [
     "here",
     "joined",
     "named",
+    "take_traceparent_only",
     "waited",
     "wanted",
 ]

@@ -13,9 +13,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from opentelemetry import context, metrics, trace
+from opentelemetry import metrics, trace
 from opentelemetry.trace import SpanContext, SpanKind, StatusCode
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 logger = logging.getLogger(__name__)
 
@@ -252,19 +251,6 @@ def joined(other: Place) -> None:
     span = trace.get_current_span()
     if other.is_valid and span.get_span_context() != other:
         span.add_link(other)
-
-
-@contextmanager
-def continued(headers: Mapping[str, str]) -> Iterator[None]:
-    """Continue the trace in an HTTP request's `traceparent`; one in `_meta` takes precedence.
-
-    Nothing else is taken from callers: OpenTelemetry would log baggage that it cannot parse.
-    """
-    token = context.attach(TraceContextTextMapPropagator().extract(headers))
-    try:
-        yield
-    finally:
-        context.detach(token)
 
 
 def _error(kind: str | None) -> dict[str, str]:

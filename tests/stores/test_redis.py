@@ -328,6 +328,8 @@ async def test_a_full_redis_is_a_clear_error(server: RedisServer) -> None:
             raw.config_set("maxmemory", 1)
             with pytest.raises(StoreFailed, match="its memory is full"):
                 await store.add_or_join(asked("Another"))
+            with pytest.raises(StoreFailed, match="its memory is full"):
+                await store.check()
             raw.config_set("maxmemory", 0)
         assert content_of(await store.finish(row.research_id, "one", answered())) == "Because."
 

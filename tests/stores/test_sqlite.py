@@ -224,9 +224,12 @@ async def test_a_full_disk_is_a_clear_error_and_nothing_stored_is_lost(small_dis
         assert ids
         assert len(await store.list(ALICE, limit=5000)) == len(ids)
         with pytest.raises(StoreFailed, match="the disk is full"):
+            await store.check()
+        with pytest.raises(StoreFailed, match="the disk is full"):
             for row_id in ids:
                 await store.finish(row_id, "one", answered("x" * 50_000))
         ballast.unlink()
+        await store.check()
         assert content_of(await store.finish(ids[-1], "one", answered())) == "Because."
     async with opened(small_disk / "research.sqlite3") as store:
         assert len(await store.list(ALICE, limit=5000)) == len(ids)

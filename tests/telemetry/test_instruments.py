@@ -7,9 +7,10 @@ import anyio
 import httpx2
 import pytest
 from mcp import Client
-from opentelemetry import trace
+from opentelemetry import propagate, trace
 from starlette.responses import JSONResponse
 
+from parallel_mcp import telemetry
 from tests.support.processes import Serve
 from tests.support.telescope import Telescope
 from tests.support.upstream import Received, Upstream
@@ -70,6 +71,26 @@ async def test_the_callers_trace_goes_on_through_the_call_to_the_request(
         assert call.parent is not None
         assert trace.format_trace_id(call.parent.trace_id) == expected.split("-")[1]
         assert trace.format_span_id(call.parent.span_id) == expected.split("-")[2]
+
+
+@pytest.mark.parametrize("era", ["modern", "legacy"])
+@pytest.mark.parametrize("where", ["meta", "headers"])
+async def test_nothing_but_the_parent_is_taken_of_a_callers_trace(
+    served: Serve, telescope: Telescope, era: str, where: str
+) -> None:
+    given = {"traceparent": PARENT, "tracestate": "stranger=planted", "baggage": "stranger=planted"}
+    before = propagate.get_global_textmap()
+    telemetry.take_traceparent_only()
+    try:
+        async with served() as url:
+            await _posted(url, era, given if where == "meta" else {}, given if where == "headers" else {})
+    finally:
+        propagate.set_global_textmap(before)
+    [call] = telescope.spans("tools/call web_answer")
+    assert call.parent is not None
+    assert trace.format_trace_id(call.parent.trace_id) == PARENT.split("-")[1]
+    assert not call.context.trace_state
+    assert not call.parent.trace_state
 
 
 @pytest.mark.parametrize(("tool", "model", "cost"), [("web_answer", "speed", 0.005), ("deep_research", "base", 0.01)])
