@@ -92,12 +92,6 @@ def test_the_skill_is_one_screen_and_its_table_is_the_table_of_models() -> None:
     assert not re.search(r"\$\d", SKILL.read_text("utf-8"))
 
 
-def test_every_page_is_in_the_docs_navigation() -> None:
-    nav = tomllib.loads((ROOT / "zensical.toml").read_text("utf-8"))["project"]["nav"]
-    listed = {page for entry in nav for page in entry.values() if page.startswith("docs/")}
-    assert listed == {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")}
-
-
 def test_the_readmes_table_of_tools_is_the_table_of_models() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     models = [model for model in Model if model.researches]
