@@ -100,8 +100,8 @@ def _offered(name: str, described: str, result: str) -> str | None:
     """What an earlier result offers for this argument: under its name, or under one that its description names."""
     if re.search(rf"pass {name}\b", result):
         return _value(name, result)
-    named = re.match(r"(\w+_\w+) of an earlier", described)
-    return _value(named[1], result) if named else None
+    values = (_value(named, result) for named in re.findall(r"[a-z]+_[a-z_]+", described))
+    return next((value for value in values if value), None)
 
 
 def _value(name: str, text: str) -> str | None:
