@@ -59,7 +59,7 @@ async def answered(
         await host.run("call")
         await expect(host.view.locator("article, .fields").first).to_be_visible()
         if note:
-            await host.view.locator(".mark").nth(1).hover()
+            await host.view.locator(".mark").first.hover()
             await expect(host.view.get_by_role("dialog")).to_be_visible()
         await taken(host, name)
 

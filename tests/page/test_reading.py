@@ -210,6 +210,15 @@ async def test_a_structured_answer_is_fields_and_tables_with_their_basis(show: S
     await expect(page.get_by_text("Because of summary.")).to_be_visible()
 
 
+async def test_an_answer_without_marks_still_leads_to_its_sources(show: Show) -> None:
+    page = await show(research(answer=answer(content="Tides follow the moon.")))
+    await expect(page.locator(".rests .mark")).to_have_text(["1", "2"])
+    await page.locator(".rests .mark").first.click()
+    await expect(page.get_by_role("dialog")).to_contain_text("The moon raises two bulges.")
+    marked = await show(research())
+    await expect(marked.locator(".rests")).to_have_count(0)
+
+
 async def test_the_keyboard_reaches_everything(show: Show) -> None:
     page = await show(SAMPLES["text"]())
     every = "[...document.querySelectorAll('a, button, summary, [tabindex=\"0\"]')]"

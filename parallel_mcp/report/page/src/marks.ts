@@ -11,12 +11,19 @@ export function withMarks(text: string, sources: ReadonlySet<number>): Node[] {
   for (const found of text.matchAll(MARK)) {
     const numbers = numbersIn(found[0]);
     if (!numbers.length || !numbers.every((number) => sources.has(number))) continue;
-    if (found.index > end) nodes.push(document.createTextNode(text.slice(end, found.index).replace(/ $/, "\u202f")));
+    addText(nodes, text.slice(end, found.index).replace(/ $/, "\u202f"));
     nodes.push(...numbers.map(mark));
     end = found.index + found[0].length;
   }
-  if (end < text.length) nodes.push(document.createTextNode(text.slice(end)));
+  addText(nodes, text.slice(end));
   return nodes;
+}
+
+/** Text behind what there is; punctuation stays on the line of the mark before it. */
+function addText(nodes: Node[], text: string): void {
+  const stop = nodes.length ? (/^[.,;:!?)]+/.exec(text)?.[0] ?? "") : "";
+  if (stop) nodes.push(el("span", { class: "kept" }, nodes.pop(), stop));
+  if (text.length > stop.length) nodes.push(document.createTextNode(text.slice(stop.length)));
 }
 
 function numbersIn(mark: string): number[] {

@@ -11,6 +11,7 @@ import type { Answer, Basis, Report } from "./model";
 const LONGEST_QUESTION = 240;
 const LISTED_AT_ONCE = 8;
 const MOST_MARKS = 40;
+const MOST_BELOW = 12;
 
 export interface Look {
   locale: string | undefined;
@@ -72,13 +73,23 @@ function answered(answer: Answer, look: Look): Node[] {
   const sources = new Set(answer.citations.map((citation) => citation.number));
   const structured = answer.data !== null && answer.data !== undefined;
   return [
-    structured
-      ? new Fields(answer.basis, sources).all(answer.data)
-      : el("article", { class: "prose" }, markdown(answer.content, sources)),
+    ...(structured ? [new Fields(answer.basis, sources).all(answer.data)] : prose(answer, sources)),
     ...notes(answer),
     ...listed(answer, look),
     ...reasons(answer, sources),
   ];
+}
+
+/** The text; where nothing in it is marked, its sources stand below it all the same. */
+function prose(answer: Answer, sources: ReadonlySet<number>): Node[] {
+  const article = el("article", { class: "prose" }, markdown(answer.content, sources));
+  if (article.querySelector(".mark") || !sources.size) return [article];
+  const based = answer.basis.flatMap((entry) => entry.citations).filter((number) => sources.has(number));
+  const numbers = [...new Set(based.length ? based : sources)];
+  const shown = numbers.slice(0, MOST_BELOW);
+  const more = numbers.length - shown.length;
+  return [article, el("p", { class: "basis rests" }, el("span", { class: "soft" }, "Rests on"), ...shown.map(mark),
+    more > 0 && el("span", { class: "soft" }, `and ${plural(more, "more source")}`))];
 }
 
 function notes(answer: Answer): Node[] {
