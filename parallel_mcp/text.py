@@ -22,6 +22,9 @@ def clean(text: str, limit: int | None = None) -> str:
     """
     if limit is not None and len(text) > limit:
         return clean(text[: limit - 1]).rstrip() + "…"
+    if text.isprintable():
+        # Ordinary text on one line, told a hundred times faster than by the patterns.
+        return text
     return _UNSAFE.sub("", _BLANK.sub(" ", text)) if _ANY.search(text) else text
 
 

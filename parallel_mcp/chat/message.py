@@ -53,7 +53,8 @@ def content_of_completion(completion: Mapping[str, Any]) -> str:
 
 def first_choice(chunk: Mapping[str, Any]) -> dict[str, Any]:
     """The first of a chunk's choices; an empty object where it has none."""
-    return dict_of(next(iter(list_of(chunk.get("choices"))), None))
+    choices = list_of(chunk.get("choices"))
+    return dict_of(choices[0]) if choices else {}
 
 
 def content_of(message: Mapping[str, Any]) -> str:

@@ -57,15 +57,14 @@ class Assembly:
         choice = first_choice(chunk)
         delta, message = dict_of(choice.get("delta")), dict_of(choice.get("message"))
         for place in (chunk, choice, message, delta):
-            self._note(place)
+            if not _NOTED.isdisjoint(place):
+                self._note(place)
         self._finished = self._finished or bool(choice.get("finish_reason"))
         self._stopped = stopped_early(choice.get("finish_reason")) or self._stopped
         return content_of(delta) or self._more(content_of(message))
 
     def _note(self, place: Mapping[str, Any]) -> None:
         """Basis and interaction_id, wherever they stand; what comes later about the same field counts."""
-        if _NOTED.isdisjoint(place):
-            return
         found: dict[str, list[Any]] = {}
         for entry in list_of(place.get("basis")):
             found.setdefault(field_of(entry), []).append(entry)

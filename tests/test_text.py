@@ -1,0 +1,12 @@
+"""What text from outside may be shown."""
+
+import sys
+
+from parallel_mcp import text
+
+
+def test_no_character_that_python_calls_printable_is_taken_out() -> None:
+    """`clean` looks no closer at such text."""
+    printable = "".join(filter(str.isprintable, map(chr, range(sys.maxunicode + 1))))
+    assert text._ANY.search(printable) is None
+    assert text.clean(printable) == printable
