@@ -163,6 +163,7 @@ async def _research(settings: Settings, request: _Request, pending: Pending) -> 
         )
         async with shown(tools.opening_message(model)) as tell:
             row, admission = await app.service.ask(principal, question, fresh=request.fresh)
+            _say_if_interrupted(row)
             pending.research_id, pending.sent = row.research_id, True
             row, _ = await app.service.wait(principal, row.research_id, math.inf, tell)
         return row, admission != "finished"
@@ -179,10 +180,19 @@ async def _resumed(settings: Settings, research_id: str, cancel: bool, pending: 
         principal = app.who(None)
         if cancel:
             return await app.service.cancel(principal, pending.research_id), False
+        _say_if_interrupted(seen)
         async with shown("Researching") as tell:
             pending.sent = True
             row, _ = await app.service.wait(principal, pending.research_id, math.inf, tell)
         return row, seen.status == "working"
+
+
+def _say_if_interrupted(row: "ResearchRun") -> None:
+    """Nothing is sent a second time without a word before it."""
+    from parallel_mcp.cli.runs import interrupted_words
+
+    if row.lapsed:
+        click.echo(f"{interrupted_words(row)} Waiting for it does that.", err=True)
 
 
 def _put_answer(output: Output, request: _Request, answer: "Answer") -> None:
@@ -231,6 +241,11 @@ def put_run(
     if output.format != "text":
         output.put(as_format(output.format, research))
     elif research.answer is None:
+        from parallel_mcp.cli.runs import interrupted_words
+
+        if row.lapsed and not cancelling:
+            output.put(interrupted_words(row))
+            return
         result = tools.research_result(row, first=first, limit=10**9, cancelling=cancelling)
         output.put(in_flags(str(getattr(result.content[0], "text", ""))))
     else:

@@ -154,6 +154,7 @@ def _listed(row: "ResearchRun") -> dict[str, Any]:
     return {
         "research_id": row.research_id,
         "status": row.status,
+        "probably_interrupted": row.lapsed,
         "model": row.question.model,
         "cost_usd": round(row.cost_usd, 6),
         "may_be_billed": row.may_be_billed,
@@ -177,10 +178,12 @@ def _day(day: "Spent") -> dict[str, Any]:
 
 def _print_list(rows: "Sequence[ResearchRun]", spent: "Sequence[Spent]") -> None:
     """A line for each, for grep and awk: the whole id first and the whole question last."""
+    from parallel_mcp.cli.runs import status_of
+
     for row in rows:
         question = clean(" ".join(row.question.text.split()))
         age = _age(row.read_at - row.created_at)
-        click.echo("\t".join([row.research_id, age, row.status, row.question.model, _cost(row), question]))
+        click.echo("\t".join([row.research_id, age, status_of(row), row.question.model, _cost(row), question]))
     for day in spent:
         maybe = f"${day.maybe_usd:.3f} of it perhaps not billed" if day.maybe_usd else ""
         click.echo("\t".join([day.day, day.model, str(day.requests), f"${day.usd:.3f}", maybe]).rstrip())
@@ -192,7 +195,7 @@ def _show_list(rows: "Sequence[ResearchRun]", spent: "Sequence[Spent]") -> None:
     from rich.text import Text
 
     from parallel_mcp.cli import page
-    from parallel_mcp.cli.runs import SHORT
+    from parallel_mcp.cli.runs import SHORT, status_of
 
     if not rows:
         click.echo("No research is kept here yet. To begin:  parallel-mcp research QUESTION")
@@ -202,7 +205,7 @@ def _show_list(rows: "Sequence[ResearchRun]", spent: "Sequence[Spent]") -> None:
         table.add_row(
             Text(row.research_id[:SHORT]),
             Text(_age(row.read_at - row.created_at), "dim"),
-            page.status(row.status),
+            page.status(status_of(row)),
             Text(row.question.model, "dim"),
             Text(_cost(row), "dim"),
             Text(clean(" ".join(row.question.text.split()), QUESTION_CHARS)),

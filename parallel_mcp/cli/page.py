@@ -165,7 +165,13 @@ def _time(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
 
 
-_STATUS = {"completed": ("✓", "green"), "working": ("…", "bold"), "failed": ("✗", "red"), "cancelled": ("-", "dim")}
+_STATUS = {
+    "completed": ("✓", "green"),
+    "working": ("…", "bold"),
+    "probably interrupted": ("?", "bold"),
+    "failed": ("✗", "red"),
+    "cancelled": ("-", "dim"),
+}
 
 
 def status(name: str) -> Text:

@@ -16,6 +16,22 @@ PAGE = 200
 _ID = re.compile(r"(?:research://)?([0-9a-f]+)(?:/\w+)?", re.IGNORECASE)
 
 
+def status_of(row: "ResearchRun") -> str:
+    """How a run stands, for a person: one that nobody works on any more is said to be so."""
+    return "probably interrupted" if row.lapsed else row.status
+
+
+def interrupted_words(row: "ResearchRun") -> str:
+    """What is to be known of a run whose process is gone, before it is waited for."""
+    from parallel_mcp.research import MAX_ATTEMPTS
+
+    gone = f"Research run {row.research_id} was probably interrupted: nothing works on it any more."
+    if row.attempts >= MAX_ATTEMPTS:
+        return f"{gone} It was sent {row.attempts} times, and is not sent again."
+    billed = "is billed again, if the first request was" if row.cost_usd else "costs nothing"
+    return f"{gone} `parallel-mcp research --id {row.research_id}` sends it once more, which {billed}."
+
+
 async def found(store: "Store", name: str, whose: "Scope | None" = None) -> "ResearchRun":
     """The run with an id, with one that begins so, or behind a resource's URI. Raises UnknownResearch."""
     from parallel_mcp.research import Scope

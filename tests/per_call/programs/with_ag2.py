@@ -14,7 +14,7 @@ from going_on import answer
 
 
 async def main(question, command, *args):
-    toolkit = MCPToolkit(MCPStdioServerConfig(command=command, args=list(args), env=dict(os.environ)))
+    server = MCPStdioServerConfig(command=command, args=list(args), env=dict(os.environ))
 
     async def call(given):
         shown = []
@@ -24,7 +24,9 @@ async def main(question, command, *args):
             return shown[-1]
 
         asked = ToolCallEvent("deep_research", arguments=json.dumps(given))
-        agent = Agent("researcher", config=TestConfig(asked, "done"), tools=[MCPToolkit(toolkit.config, middleware=[look])])
+        agent = Agent(
+            "researcher", config=TestConfig(asked, "done"), tools=[MCPToolkit(toolkit.config, middleware=[look])]
+        )
         await agent.ask(question)
         return shown[0]
 
