@@ -24,11 +24,10 @@ async def main(question, command, *args):
             return shown[-1]
 
         asked = ToolCallEvent("deep_research", arguments=json.dumps(given))
-        agent = Agent(
-            "researcher", config=TestConfig(asked, "done"), tools=[MCPToolkit(toolkit.config, middleware=[look])]
-        )
+        tools = [MCPToolkit(server, middleware=[look])]
+        agent = Agent("researcher", config=TestConfig(asked, "done"), tools=tools)
         await agent.ask(question)
-        return shown[0]
+        return "\n".join(part.content for part in shown[0].result.parts)
 
     await answer(call, question)
 
