@@ -87,7 +87,9 @@ async def test_the_sandbox_works_whatever_is_wrong_with_the_way_to_parallel(envi
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can become a mere number")
 async def test_without_a_home_only_what_needs_one_fails(upstream: Upstream) -> None:
     """As in a container that runs as a number: no HOME, and no line in the list of users."""
-    command = ["setpriv", "--reuid=4242", "--regid=4242", "--clear-groups", sys.executable, "-m", "parallel_mcp"]
+    # In one process: that user may have no right to start this interpreter again.
+    server = [sys.executable, "-m", "parallel_mcp", "--no-front"]
+    command = ["setpriv", "--reuid=4242", "--regid=4242", "--clear-groups", *server]
     environment = {"PARALLEL_API_KEY": "k", "PARALLEL_BASE_URL": upstream.url}
     async with await anyio.open_process(command, stdin=subprocess.PIPE, stderr=None, env=environment) as process:
         try:
