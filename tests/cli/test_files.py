@@ -57,4 +57,4 @@ def test_a_kept_research_run_opens_in_the_browser(tmp_path: Path) -> None:
     assert (tmp_path / "seen").read_text() == file.as_uri()
     unknown = run(tmp_path, "history", "--store", store, "--open", "r-unknown")
     assert unknown.returncode == 1
-    assert "No research 'r-unknown' is known here" in unknown.stderr
+    assert "no research run 'r-unknown'" in unknown.stderr

@@ -97,7 +97,7 @@ async def test_the_host_is_told_the_size_when_it_changes_and_only_then(host: Hos
 
 async def test_a_source_shows_on_hover_tap_and_key_and_opens_through_the_host(host: Host, upstream: Upstream) -> None:
     async def marked(received: Received) -> ASGIApp:
-        return answered_with(received, "The sky scatters blue light [1].")
+        return answered_with(received, "It scatters blue light [1].\n\nSources:\n[1] https://example.com/a")
 
     upstream.reply = marked
     await host.run("show", "deep_research", QUESTION)

@@ -21,7 +21,7 @@ export function withMarks(text: string, sources: ReadonlySet<number>): Node[] {
 
 /** Text behind what there is; punctuation stays on the line of the mark before it. */
 function addText(nodes: Node[], text: string): void {
-  const stop = nodes.length ? (/^[.,;:!?)]+/.exec(text)?.[0] ?? "") : "";
+  const stop = nodes.length ? (/^[.,;:!?)]{1,3}/.exec(text)?.[0] ?? "") : "";
   if (stop) nodes.push(el("span", { class: "kept" }, nodes.pop(), stop));
   if (text.length > stop.length) nodes.push(document.createTextNode(text.slice(stop.length)));
 }
