@@ -32,6 +32,9 @@ logger = logging.getLogger(__name__)
 MAX_RETRY_AFTER_SECONDS = 60.0
 """The longest wait that a `retry-after` may ask for before another attempt."""
 
+# What a sandbox's interaction ids begin with, and nobody else's: its answers cost nothing.
+SANDBOX_ID = "sandbox-"
+
 _BIG_BYTES = 1024 * 1024
 
 _GATEWAY_TIMED_OUT = frozenset({504, 524})
@@ -190,7 +193,7 @@ class ChatClient:
             question,
             reply,
             answer_citations=self.answer_citations,
-            cost_usd=self.prices[question.model],
+            cost_usd=0.0 if (reply.interaction_id or "").startswith(SANDBOX_ID) else self.prices[question.model],
             seconds=seconds,
         )
 

@@ -81,6 +81,13 @@ class Outcome:
     may_be_billed: bool = False
     reusable: bool = True
 
+    @property
+    def settlement(self) -> Settlement:
+        """What becomes of the request's charge; an answer that cost nothing came from a sandbox."""
+        if self.answer is not None:
+            return "unsent" if self.answer.cost_usd == 0 else "billed"
+        return "maybe" if self.may_be_billed else "unsent"
+
 
 @dataclass(frozen=True, slots=True)
 class Spent:

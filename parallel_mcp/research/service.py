@@ -23,7 +23,7 @@ from parallel_mcp.models import Answer, Question
 from parallel_mcp.research import interactions
 from parallel_mcp.research.in_flight import AnswerInFlight, InFlight, ResearchInFlight
 from parallel_mcp.research.principal import Principal, Scope
-from parallel_mcp.research.records import Admission, NewRun, Outcome, ResearchRun, Settlement, join_key
+from parallel_mcp.research.records import Admission, NewRun, Outcome, ResearchRun, join_key
 from parallel_mcp.research.store import LEASE_SECONDS, Store
 from parallel_mcp.research.upstream import UpstreamHealth
 
@@ -505,7 +505,7 @@ class ResearchService:
         if charge is None:
             return
         may_be_billed = in_flight.sent if in_flight.error is None else in_flight.error.may_be_billed
-        settlement: Settlement = "billed" if in_flight.answer is not None else "maybe" if may_be_billed else "unsent"
+        settlement = Outcome(in_flight.answer, may_be_billed=may_be_billed).settlement
         with (
             self._shielded_for(SHUTDOWN_STORE_SECONDS),
             log_store_errors("The ledger counts a web_answer as possibly billed"),

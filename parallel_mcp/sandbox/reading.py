@@ -202,9 +202,9 @@ def _heading(line: str, bare: str, follows: str) -> str:
 # Sentences
 
 _END = re.compile(
-    r"(?<!\be\.g)(?<!\bi\.e)(?<!\betc)(?<!\bvs)(?<!\bcf)[.!?][\"')\]*_`”’]*+(?=\s++[\"'(\[*_`“‘]*+[A-Z0-9])"
+    r"(?<!\be\.g)(?<!\bi\.e)(?<!\betc)(?<!\bvs)(?<!\bcf)[.!?][\"')\]*_`”’]*+(?=\s++[\"'(\[*_`“‘]*+(?:[A-Z0-9]|(?<=`)\w))"
 )
-_WHOLE = re.compile(r"[\"'(\[*_`“‘]*+[A-Z0-9].*[.!?][\"'”’)*_`]*", re.DOTALL)
+_WHOLE = re.compile(r"[\"'(\[*_`“‘]*+(?:[A-Z0-9]|(?<=`)\w).*[.!?][\"'”’)*_`]*", re.DOTALL)
 
 
 def sentences(prose: str) -> list[str]:
@@ -244,7 +244,6 @@ _SHOWN: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"`([^`]{1,300}+)`_{0,2}"), r"\1"),
     (re.compile(r"</?[a-zA-Z][^<>]{0,200}+>"), ""),
     (re.compile(r"\*{1,3}(?=\S)([^*]{1,300}+)(?<=\S)\*{1,3}"), r"\1"),
-    (re.compile(r"(?<!\w)__(?=\S)([^_]{1,300}+)(?<=\S)__(?!\w)"), r"\1"),
     (re.compile(r"\\([*_`\[\]<>|])"), r"\1"),
 )
 

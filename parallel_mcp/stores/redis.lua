@@ -313,7 +313,7 @@ end
 
 function methods.finish()
   -- Settled whatever becomes of the row: this request was paid, or not.
-  local back = settle_own(given.answer and 'billed' or given.maybe and 'maybe' or 'unsent')
+  local back = settle_own(given.settlement)
   local row = load(given.id)
   if not row then return { 'none' } end
   if back and back > 0 then write(row, { cost = row.cost - back }) end

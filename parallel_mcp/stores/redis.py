@@ -134,6 +134,7 @@ class RedisStore:
             holder=holder,
             answer=None if outcome.answer is None else serialization.dump(outcome.answer),
             error=outcome.error or "",
+            settlement=outcome.settlement,
             maybe=1 if outcome.may_be_billed else None,
             reusable=1 if outcome.reusable else None,
         )

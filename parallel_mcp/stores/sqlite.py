@@ -242,10 +242,7 @@ class SQLiteStore:
 
         def work(db: sqlite3.Connection, now: float) -> ResearchRun | None:
             # Settled whatever becomes of the row: this request was paid, or not.
-            settlement: Settlement = (
-                "billed" if outcome.answer is not None else "maybe" if outcome.may_be_billed else "unsent"
-            )
-            back = _settled(db, _charge(db, research_id, holder), settlement)
+            back = _settled(db, _charge(db, research_id, holder), outcome.settlement)
             db.execute("UPDATE research SET cost_usd = cost_usd - ? WHERE id = ?", (back, research_id))
             row = _found(db, research_id, now)
             if row is None or row.status == "completed":
