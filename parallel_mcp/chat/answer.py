@@ -22,6 +22,7 @@ NAMED_BY_MODEL = "The sources were named by the model from what it found; they w
 CUT_SHORT = "The answer came without its end mark, or a part of it could not be read: it may be cut short."
 STOPPED_EARLY = "The model stopped before its end, so the answer is cut: finish_reason"
 GARBLED = "Bytes of the answer that were not UTF-8 were replaced by \ufffd."
+UNCHECKED = "The answer was not checked against output_schema, which would have taken too long."
 NOT_JSON = "The answer is not JSON as output_schema asked; it is given as text, and data is null."
 
 _THINKING = re.compile(r"\s*<think>.*?</think>\s*", re.DOTALL)
@@ -57,13 +58,22 @@ class _Said:
 
 
 def answer(
-    question: Question, reply: Reply, *, answer_citations: bool, cost_usd: float | None, seconds: float
+    question: Question,
+    reply: Reply,
+    *,
+    answer_citations: bool,
+    cost_usd: float | None,
+    seconds: float,
+    check: bool = True,
 ) -> Answer:
-    """A reply understood. Never fails: what does not fit becomes a warning, for it was paid for."""
+    """A reply understood. Never fails: what does not fit becomes a warning, for it was paid for.
+
+    `check` says whether data is checked against its schema, which a hostile one can make long.
+    """
     content = _without_thinking(reply.content)
     found = entries(reply.basis)
     if question.output_schema is not None:
-        said = _structured(question, content, names_sources(question, answer_citations))
+        said = _structured(question, content, names_sources(question, answer_citations), check)
     elif names_sources(question, answer_citations):
         said = _with_named_sources(content, reply)
     else:
@@ -140,7 +150,7 @@ def _unwrapped_text(content: str) -> str:
     return content
 
 
-def _structured(question: Question, content: str, asked_for_sources: bool) -> _Said:
+def _structured(question: Question, content: str, asked_for_sources: bool, check: bool) -> _Said:
     schema = question.output_schema
     assert schema is not None
     try:
@@ -154,7 +164,7 @@ def _structured(question: Question, content: str, asked_for_sources: bool) -> _S
         said.sources, said.listed = named.sources, named.listed
         said.warnings += [unread_warning(named.unread)] if named.unread else []
     said.content = clean(json.dumps(data, ensure_ascii=False))
-    said.warnings += _checked(schema, data)
+    said.warnings += _checked(schema, data) if check else [UNCHECKED]
     return said
 
 

@@ -9,11 +9,9 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import anyio
-import anyio.to_thread
 import httpx2
 import stamina
 
@@ -24,6 +22,7 @@ from parallel_mcp.client.pacing import OnProgress, Pacing
 from parallel_mcp.client.probe import INCONCLUSIVE, PROBE_SECONDS, probe
 from parallel_mcp.client.reading import AnswerProgress, read_answer, read_error_body
 from parallel_mcp.client.transport import SENT
+from parallel_mcp.client.understanding import understand
 from parallel_mcp.errors import ParallelError, UpstreamError
 from parallel_mcp.models import Answer, Question
 
@@ -34,8 +33,6 @@ MAX_RETRY_AFTER_SECONDS = 60.0
 
 # What a sandbox's interaction ids begin with, and nobody else's: its answers cost nothing.
 SANDBOX_ID = "sandbox-"
-
-_BIG_BYTES = 1024 * 1024
 
 _GATEWAY_TIMED_OUT = frozenset({504, 524})
 
@@ -179,23 +176,20 @@ class ChatClient:
         failure = await self._failure(question, secret, on_progress, sending, reading)
         if failure is not None and not isinstance(failure, _MID_ANSWER):
             raise failure
-        understand = partial(self._understood, question, reading, failure, time.monotonic() - began)
-        return await anyio.to_thread.run_sync(understand) if reading.size > _BIG_BYTES else understand()
-
-    def _understood(
-        self, question: Question, reading: chat.Reading, failure: UpstreamError | None, seconds: float
-    ) -> Answer:
-        reply = reading.reply() if failure is None else reading.cut()
-        if reply is None:
+        answer = await understand(
+            question,
+            reading,
+            broken=failure is not None,
+            answer_citations=self.answer_citations,
+            cost_usd=self.prices.get(question.model),
+            seconds=time.monotonic() - began,
+        )
+        if answer is None:
             assert failure is not None
             raise failure
-        return chat.answer(
-            question,
-            reply,
-            answer_citations=self.answer_citations,
-            cost_usd=0.0 if (reply.interaction_id or "").startswith(SANDBOX_ID) else self.prices[question.model],
-            seconds=seconds,
-        )
+        if (answer.interaction_id or "").startswith(SANDBOX_ID):
+            answer = answer.model_copy(update={"cost_usd": 0.0})
+        return answer
 
     async def _failure(
         self, question: Question, secret: ApiKey, on_progress: OnProgress, sending: SendTracker, reading: chat.Reading

@@ -5,8 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jsonschema import Draft202012Validator
-from referencing import Registry
+from jsonschema_rs import ValidationError, meta
 
 from parallel_mcp.schemas.places import one_line, pointer, quoted
 from parallel_mcp.schemas.subschemas import (
@@ -25,7 +24,7 @@ from parallel_mcp.schemas.subschemas import (
     subschemas_of,
     target_of,
 )
-from parallel_mcp.schemas.validation import NEVER_RUN
+from parallel_mcp.schemas.validation import validator_of
 from parallel_mcp.schemas.words import telling, words_of
 
 # Parallel's own limits.
@@ -42,8 +41,9 @@ _UNCHECKED = ("format", "contentEncoding", "contentMediaType", "contentSchema", 
 _CHECKED_HERE = (
     *("minLength", "maxLength", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
     *("minItems", "maxItems", "uniqueItems", "contains", "minContains", "maxContains", "unevaluatedItems"),
-    *("minProperties", "maxProperties", "propertyNames", "unevaluatedProperties"),
+    *("minProperties", "maxProperties", "propertyNames", "unevaluatedProperties", "pattern", "patternProperties"),
 )
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _NOT_FOR_METASCHEMA = frozenset({"dependencies", "contentSchema"})
 
 
@@ -85,19 +85,31 @@ def _check_root(root: dict[str, Any]) -> None:
 
 def _check_keywords(subschemas: Mapping[str, Subschema]) -> None:
     """Each schema object for itself against the metaschema, so that nothing recurses with the caller's nesting."""
-    metaschema = Draft202012Validator(Draft202012Validator.META_SCHEMA, registry=Registry())
     passed: set[str] = set()
     for place, subschema in subschemas.items():
         shell = _shell(subschema.schema)
         text = json.dumps(shell)
         if text in passed:
             continue
-        for error in metaschema.iter_errors(shell):
-            on_progress = telling(error)
-            raise refused(
-                pointer(on_progress.absolute_path, place), f"not a valid JSON schema: {words_of(on_progress)}"
-            )
+        try:
+            meta.validate({**shell, "$schema": _DIALECT})
+        except ValidationError as error:
+            wrong = telling(error)
+            raise refused(pointer(wrong.instance_path, place), f"not a valid JSON schema: {words_of(wrong)}") from None
+        _check_patterns(place, subschema.schema)
         passed.add(text)
+
+
+def _check_patterns(place: str, schema: Mapping[str, Any]) -> None:
+    """Each pattern is one that can be run."""
+    names = schema.get("patternProperties")
+    for pattern in (schema.get("pattern"), *(names if isinstance(names, dict) else ())):
+        try:
+            validator_of({"pattern": pattern} if pattern is not None else {})
+        except ValueError:
+            raise refused(
+                f"{place}/pattern", f"{quoted(pattern)} is no regular expression that can be run; write it simpler"
+            ) from None
 
 
 def _shell(schema: dict[str, Any]) -> dict[str, Any]:
@@ -227,7 +239,6 @@ def _warnings(subschemas: Mapping[str, Subschema]) -> list[str]:
         for keyword in subschema.schema:
             places.setdefault(keyword, []).append(place)
     groups = (
-        (NEVER_RUN, "is never run, neither by Parallel nor here; say it in the description"),
         (_UNCHECKED, "is neither enforced by Parallel nor checked here; say it in the description"),
         (_CHECKED_HERE, "is not enforced by Parallel; checked here on the answer"),
     )

@@ -1,33 +1,39 @@
 """What a validation error says, in our words."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from jsonschema import ValidationError
+from jsonschema_rs import ValidationError
 
-from parallel_mcp.schemas.places import dotted, listed, quoted
+from parallel_mcp.schemas.places import listed, quoted
 
 
 def telling(error: ValidationError) -> ValidationError:
     """The error that says most: within a union, that of the one form whose type fits."""
-    while error.context:
-        fitting = [each for each in error.context if each.validator != "type" or each.relative_path]
-        if len({next(iter(each.relative_schema_path), None) for each in fitting}) != 1:
+    if error.kind.name == "propertyNames":
+        return telling(_kind(error).error)
+    while context := getattr(error.kind, "context", None):
+        fitting = [form for form in context if not _is_of_another_type(form, error)]
+        if len(fitting) != 1 or not fitting[0]:
             return error
-        error = fitting[0]
+        error = fitting[0][0]
     return error
 
 
-def sentence_of(error: ValidationError) -> str:
-    """Where an answer does not fit, and why."""
-    return f"{dotted(error.absolute_path)}: {words_of(error)}"
+def _is_of_another_type(form: Sequence[ValidationError], union: ValidationError) -> bool:
+    return any(error.kind.name == "type" and error.instance_path == union.instance_path for error in form)
 
 
-def words_of(error: ValidationError) -> str:
-    """What is wrong, in our words: jsonschema's own print the whole value."""
-    keyword, rule, value = str(error.validator), error.validator_value, error.instance
+def words_of(error: ValidationError, same: Sequence[ValidationError] = ()) -> str:
+    """What is wrong, in our words: the library's own print the whole value. `same` are more of its kind and place."""
+    keyword, value = error.kind.name, error.instance
+    if keyword == "contains":
+        # Its limits are of the same kind.
+        keyword = str(error.schema_path[-1])
+    if keyword == "required":
+        return f"lacks {listed(_kind(each).property for each in (same or (error,)))}"
     if keyword in _LIMITS:
-        return _LIMITS[keyword].format(rule=quoted(rule), value=quoted(value))
+        return _LIMITS[keyword].format(rule=quoted(error.kind.value), value=quoted(value))
     if keyword in _PHRASES:
         return _PHRASES[keyword](error)
     return f"{quoted(value)} is not allowed here"
@@ -67,60 +73,41 @@ _TYPES = {
 }
 
 
+def _kind(error: ValidationError) -> Any:
+    """Its kind, whose classes the library's stubs leave out."""
+    return error.kind
+
+
 def _types(names: str | Iterable[str]) -> str:
-    names = [names] if isinstance(names, str) else names
+    names = [names] if isinstance(names, str) else sorted(names, key=list(_TYPES).index)
     return " or ".join(dict.fromkeys(_TYPES.get(name, name) for name in names))
 
 
 def _wrong_type(error: ValidationError) -> str:
-    names: Any = error.validator_value
-    return f"expected {_types(names)}, not {quoted(error.instance)}"
+    return f"expected {_types(_kind(error).types)}, not {quoted(error.instance)}"
 
 
 def _wrong_choice(error: ValidationError) -> str:
-    options: Any = error.validator_value
-    return f"expected one of {listed(options)}, not {quoted(error.instance)}"
-
-
-def _missing(error: ValidationError) -> str:
-    names: Any = error.validator_value
-    value: Any = error.instance
-    return f"lacks {listed(name for name in dict.fromkeys(names) if name not in value)}"
-
-
-def _missing_beside(error: ValidationError) -> str:
-    needed_by: Any = error.validator_value
-    value: Any = error.instance
-    needed = (name for present, names in needed_by.items() if present in value for name in names)
-    return f"lacks {listed(dict.fromkeys(name for name in needed if name not in value))}"
+    return f"expected one of {listed(_kind(error).options)}, not {quoted(error.instance)}"
 
 
 def _unexpected(error: ValidationError) -> str:
-    schema: Any = error.schema
-    value: Any = error.instance
-    return f"has {listed(name for name in value if name not in schema.get('properties', ()))}, not in the schema"
+    return f"has {listed(_kind(error).unexpected)}, not in the schema"
 
 
 def _no_form_fits(error: ValidationError) -> str:
-    forms: Any = error.validator_value
-    if not error.context:
+    forms = _kind(error).context
+    if not all(forms):
         return f"{quoted(error.instance)} is of more than one form, and only one may fit (oneOf)"
-    if all(each.validator == "type" and not each.relative_path for each in error.context):
-        return f"expected {_types(_type_names(error.context))}, not {quoted(error.instance)}"
+    if all(_is_of_another_type(form, error) for form in forms):
+        names = {name for form in forms for each in form if each.kind.name == "type" for name in _kind(each).types}
+        return f"expected {_types(names)}, not {quoted(error.instance)}"
     return f"{quoted(error.instance)} is of none of the {len(forms)} forms that it may have"
-
-
-def _type_names(errors: Iterable[ValidationError]) -> Iterator[str]:
-    for error in errors:
-        names: Any = error.validator_value
-        yield from [names] if isinstance(names, str) else names
 
 
 _PHRASES: dict[str, Callable[[ValidationError], str]] = {
     "type": _wrong_type,
     "enum": _wrong_choice,
-    "required": _missing,
-    "dependentRequired": _missing_beside,
     "additionalProperties": _unexpected,
     "anyOf": _no_form_fits,
     "oneOf": _no_form_fits,

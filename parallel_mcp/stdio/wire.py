@@ -100,8 +100,11 @@ def open_wire(on_end: Callable[[], None]) -> Iterator[tuple[MemoryObjectReceiveS
 
 
 def encoded(message: JSONRPCMessage) -> bytes:
-    """A message's line."""
-    return message.model_dump_json(by_alias=True, exclude_unset=True).encode() + b"\n"
+    """A message's line. What some clients take for the end of a line is escaped: they would wait for the rest."""
+    line = message.model_dump_json(by_alias=True, exclude_unset=True).encode()
+    for separator in ("\u2028", "\u2029", "\x85"):
+        line = line.replace(separator.encode(), f"\\u{ord(separator):04x}".encode())
+    return line + b"\n"
 
 
 def _later(loop: asyncio.AbstractEventLoop, call: Callable[..., None], *args: object) -> None:

@@ -1,0 +1,77 @@
+"""A reply understood, off the loop where it is large or has to be checked: in a process, which can be ended."""
+
+import logging
+from functools import partial
+
+import anyio
+import anyio.to_process
+import anyio.to_thread
+from anyio import BrokenWorkerProcess
+
+from parallel_mcp import chat
+from parallel_mcp.errors import UpstreamError
+from parallel_mcp.models import Answer, Question
+
+logger = logging.getLogger(__name__)
+
+DEADLINE_SECONDS = 10.0
+"""How long reading and checking an answer may take; a schema that is made for it could take hours."""
+
+BIG_BYTES = 512 * 1024
+
+
+async def understand(
+    question: Question,
+    reading: chat.Reading,
+    *,
+    broken: bool,
+    answer_citations: bool,
+    cost_usd: float | None,
+    seconds: float,
+    deadline: float = DEADLINE_SECONDS,
+) -> Answer | None:
+    """The answer; None where a response that broke off holds no word of one.
+
+    What takes longer than the deadline is given without having been checked. Raises UpstreamError.
+    """
+    read = partial(
+        _understood, question, reading, broken, answer_citations=answer_citations, cost_usd=cost_usd, seconds=seconds
+    )
+    if question.output_schema is None and reading.size < BIG_BYTES:
+        return read(check=True)
+    # Half a second more than a thread takes, once: a thread could not be ended, and holds the interpreter.
+    try:
+        with anyio.fail_after(deadline):
+            answer = await anyio.to_process.run_sync(partial(_quietly, partial(read, check=True)), cancellable=True)
+    except (TimeoutError, BrokenWorkerProcess, OSError) as error:
+        logger.warning("An answer could not be checked in time (%s)", type(error).__name__)
+        answer = None
+    if answer is not None:
+        return answer
+    return await anyio.to_thread.run_sync(partial(read, check=False))
+
+
+def _understood(
+    question: Question,
+    reading: chat.Reading,
+    broken: bool,
+    *,
+    answer_citations: bool,
+    cost_usd: float | None,
+    seconds: float,
+    check: bool,
+) -> Answer | None:
+    reply = reading.cut() if broken else reading.reply()
+    if reply is None:
+        return None
+    return chat.answer(
+        question, reply, answer_citations=answer_citations, cost_usd=cost_usd, seconds=seconds, check=check
+    )
+
+
+def _quietly(read: "partial[Answer | None]") -> Answer | None:
+    """None for what cannot be read: the error is found again where it is to be raised, for it crosses no process."""
+    try:
+        return read()
+    except UpstreamError:
+        return None
