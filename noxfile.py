@@ -100,6 +100,20 @@ def uvloop(session: nox.Session) -> None:
 
 
 @nox.session
+def no_front(session: nox.Session) -> None:
+    """The stdio server in one process, without a front."""
+    session.install("-e", ".[test]")
+    session.run("pytest", "-q", "-n", "2", "tests/stdio/test_engine.py", *session.posargs, env={"TESTS_NO_FRONT": "1"})
+
+
+@nox.session
+def per_call(session: nox.Session) -> None:
+    """Frameworks that start a server for each call: one request a question, at 8 and at 70 seconds; for releases."""
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "tests.per_call.run", *session.posargs)
+
+
+@nox.session
 def examples(session: nox.Session) -> None:
     """The frameworks' examples, or those that are named behind `--`; each framework is installed by itself."""
     session.install("-e", ".[test]")

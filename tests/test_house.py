@@ -154,3 +154,21 @@ def test_private_names_of_dependencies_are_touched_in_compat_only() -> None:
         if _room(path) != "compat":
             foreign = _private_names(path) - own
             assert not foreign, f"{path.relative_to(PACKAGE)} uses {sorted(foreign)}: that belongs in compat"
+
+
+@pytest.mark.anyio
+async def test_the_front_answers_as_the_server_does() -> None:
+    """Here for the usual settings, so that it is seen before a change lands; tests/stdio has all of them."""
+    from parallel_mcp.settings import Settings
+    from parallel_mcp.stdio import record
+    from parallel_mcp.stdio.snapshot import Snapshot
+
+    snapshot = Snapshot()
+    snapshot.choose({}, [])
+    said = await record.answers(Settings(store="memory:"))
+    for protocol, messages in record.dialogues():
+        for message in messages:
+            line = snapshot.answer(message, protocol) if "id" in message else None
+            text = (line or b"").decode().removeprefix('{"jsonrpc":"2.0","id":0,').rstrip("\n")
+            expected = said[f"{message['method']} {protocol}"] if "id" in message else ""
+            assert text == expected, "run `python -m parallel_mcp.stdio.record` and commit the difference"

@@ -1,6 +1,7 @@
 """A server process over pipes, spoken to byte by byte."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -63,6 +64,8 @@ class Pipe:
 @asynccontextmanager
 async def started(upstream: Upstream, *flags: str, **env: str) -> AsyncIterator[Pipe]:
     command = [sys.executable, "-W", "error", "-m", "parallel_mcp", "--store", "memory:", *flags]
+    if os.environ.get("TESTS_NO_FRONT"):  # the leg of CI that serves in one process
+        command.append("--no-front")
     environment = {"PARALLEL_API_KEY": "k", "PARALLEL_BASE_URL": upstream.url, **env}
     async with await anyio.open_process(command, stdin=subprocess.PIPE, stderr=None, env=environment) as process:
         try:
