@@ -23,6 +23,7 @@ PACKAGES = {
         "httpx2",
         "idna",
         "jsonschema",
+        "jsonschema_rs",
         "jsonschema_specifications",
         "mcp",
         "mcp_types",
