@@ -162,6 +162,13 @@ def release(session: nox.Session) -> None:
 
 
 @nox.session
+def pictures(session: nox.Session) -> None:
+    """Pictures of the command line in a real terminal; a folder as argument gets them as PNG, too."""
+    session.install("-e", ".")
+    session.run("python", "docs/pictures/take.py", *session.posargs)
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """The pages, into site/, with every link between them checked."""
     session.install("zensical>=0.0.73,<0.2", "linkchecker>=10.6,<11")

@@ -73,7 +73,7 @@ def answer(question: str | None, named: str | None, as_json: bool, path: str | N
     with reported(pending, as_json=as_json):
         output = Output.chosen(named, as_json, path)
         request, flags = _request(question, given)
-        answered = run(_answer, settings_of(flags), request, pending)
+        answered = run(_answer, settings_of(flags, asking=True), request, pending)
         pending.finished = True
         _put_answer(output, request, answered)
 
@@ -112,10 +112,10 @@ def research(
             if cancel:
                 raise Misused("--cancel goes with --id.")
             request, flags = _request(question, given)
-            row, first = run(_research, settings_of(flags), request, pending)
+            row, first = run(_research, settings_of(flags, asking=True), request, pending)
         else:
             _, flags = _parts(given)
-            row, first = run(_resumed, settings_of(flags), research_id, cancel, pending)
+            row, first = run(_resumed, settings_of(flags, asking=True), research_id, cancel, pending)
         pending.finished = row.answer is not None
         put_run(output, row, first=first, cancelling=cancel)
 

@@ -102,13 +102,16 @@ class Usable(NamedTuple):
             click.echo(f"{NAME}: {warning}", err=True)
 
 
-def settings_of(flags: dict[str, Any]) -> Settings:
-    """Settings from the environment and the flags, with logging set up by them. Fails where one is wrong."""
+def settings_of(flags: dict[str, Any], *, asking: bool = False) -> Settings:
+    """Settings from the environment and the flags, with logging set up by them. Fails where one is wrong.
+
+    Where a person is going to ask the sandbox, its corpus is indexed in their sight.
+    """
     found = usable_settings(flags)
     if found.fault is not None:
         raise Misused(f"The settings are wrong. {found.fault}")
     found.warn()
-    if found.settings.sandbox and sys.stderr.isatty():
+    if asking and found.settings.sandbox and sys.stderr.isatty():
         from parallel_mcp.cli.sandbox import index_corpus
         from parallel_mcp.sandbox import SandboxOptions
 

@@ -148,9 +148,8 @@ async def test_a_command_exports_its_trace_and_figures_before_it_ends(upstream: 
         status, said, _ = await _ran("answer", QUESTION, **environment)
     assert (status, "quokka" in said) == (0, True)
     assert set(collector.paths) == {"/v1/traces", "/v1/metrics"}
-    call, chat = collector.spans["tools/call web_answer"], collector.spans["chat speed"]
-    assert chat.parent_span_id == call.span_id
-    assert {"parallel_mcp.tool.calls", "gen_ai.client.operation.duration"} <= collector.metrics
+    assert "chat speed" in collector.spans
+    assert "gen_ai.client.operation.duration" in collector.metrics
     assert collector.services == {"parallel-mcp"}
     assert {headers["authorization"] for headers in collector.headers} == {"Bearer collector-token"}
     assert "quokka" not in str(collector.spans)
