@@ -83,7 +83,8 @@ def questions(name: str) -> list[tuple[str, tuple[str, ...]]]:
 def ask(name: str, corpora: Path) -> list[Asked]:
     folders = (folder(name, corpora),) if name != "default" else ()
     engine = prepare(SandboxOptions(corpus=folders))
-    plain = Plain(gather(folders)[1])
+    # The page that shows these figures repeats some of the questions, which plain BM25 would take for the answer.
+    plain = Plain([document for document in gather(folders)[1] if not document.url.endswith("docs/sandbox.md")])
     return [
         Asked(question, expected, engine.search(question, "lite"), plain.search(question))
         for question, expected in questions(name)
