@@ -386,16 +386,20 @@ class Stores(RuleBasedStateMachine):
         ordered = sorted(mine, key=lambda known: (known.created_at, known.research_id), reverse=True)
         assert [row.research_id for row in rows] == [known.research_id for known in ordered]
         for row in rows:
-            self.same(row)
+            # The list has no answers; the row itself has.
+            assert row.answer is None
+            whole = self.wait(store.get(row.research_id, scope))
+            assert whole is not None
+            self.same(whole)
         for known in mine:
             assert known.sent <= MAX_ATTEMPTS, "sent more than twice"
             assert known.sent <= known.asked, "sent again unasked"
         lines = [line for line in self.lines if line.scope == scope]
-        on_progress = self.wait(store.spent(scope, 1))
-        assert sum(line.requests for line in on_progress) == len(lines), "the ledger is not what upstream saw"
-        assert near(sum(line.usd for line in on_progress), PRICE * len(lines))
+        spent = self.wait(store.spent(scope, 1))
+        assert sum(line.requests for line in spent) == len(lines), "the ledger is not what upstream saw"
+        assert near(sum(line.usd for line in spent), PRICE * len(lines))
         doubtful = [line for line in lines if line.state != "billed"]
-        assert near(sum(line.maybe_usd for line in on_progress), PRICE * len(doubtful))
+        assert near(sum(line.maybe_usd for line in spent), PRICE * len(doubtful))
 
     def same(self, row: ResearchRun) -> None:
         """The row is what it must be."""

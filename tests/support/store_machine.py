@@ -16,7 +16,7 @@ from parallel_mcp.stores.sqlite import SQLiteStore, Work
 from tests.support.machine import Stores
 from tests.support.stores import Clock, ShiftedRedisStore
 
-EXAMPLES = 2000
+EXAMPLES = 500
 
 
 STEPS = 32
