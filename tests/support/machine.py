@@ -300,6 +300,13 @@ class Stores(RuleBasedStateMachine):
             known.attempts -= 1
         if known.holder == worker.name:
             known.holder = known.due = None
+        self.gone_if_never_sent(known)
+
+    def gone_if_never_sent(self, known: Known) -> None:
+        """A run that is cancelled before anything was sent for it leaves no row."""
+        if known.status == "cancelled" and not known.attempts and known in self.rows:
+            self.rows.remove(known)
+            self.forgotten.append(known)
 
     @precondition(lambda self: self.rows and self.awake())
     @rule(who=some, which=some, scope=some)
@@ -322,6 +329,7 @@ class Stores(RuleBasedStateMachine):
             if row.status == "cancelled":
                 known.status, known.due, known.finished_at = "cancelled", None, row.read_at
         self.same(row)
+        self.gone_if_never_sent(known)
 
     @precondition(lambda self: self.rows and self.awake())
     @rule(who=some, which=some)
