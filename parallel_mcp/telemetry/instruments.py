@@ -247,9 +247,10 @@ def here() -> Place:
 
 
 def joined(other: Place) -> None:
-    """Link the current call to the one whose request it is waiting for."""
+    """Link the current call, once, to the one whose request it is waiting for."""
     span = trace.get_current_span()
-    if other.is_valid and span.get_span_context() != other:
+    known = [link.context for link in getattr(span, "links", ())]
+    if other.is_valid and span.get_span_context() != other and other not in known:
         span.add_link(other)
 
 

@@ -88,4 +88,6 @@ async def test_each_fault_gives_what_the_table_says(
         requests = fault.tries if fault.place == "answering" else 0
         assert len(sent) == len(answering.received) == requests
         await answering.until(lambda upstream: upstream.open == 0)
-    assert not [task for task in asyncio.all_tasks() - before if not task.get_name().startswith("tests.")]
+    # The pool of processes that large answers are read in stays, for the next one.
+    left = [task for task in asyncio.all_tasks() - before if "process pool" not in task.get_name()]
+    assert not [task for task in left if not task.get_name().startswith("tests.")]

@@ -83,9 +83,8 @@ class Victim:
         self.log = log
 
     def memory(self) -> int:
-        """Resident, in KiB."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text("utf-8")
-        return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
+        """Resident, in KiB; a front's with its engine's."""
+        return sum(_resident(number) for number in (self.process.pid, *_children(self.process.pid)))
 
     def check(self) -> None:
         """It lives, and nothing took it by surprise."""
@@ -125,6 +124,16 @@ def _closed(stream: Any) -> None:
         stream.close()
     except OSError:
         pass  # what could not be written to a process that is gone
+
+
+def _resident(number: int) -> int:
+    status = Path(f"/proc/{number}/status").read_text("utf-8")
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
+
+
+def _children(number: int) -> list[int]:
+    lists = Path(f"/proc/{number}/task").glob("*/children")
+    return [int(child) for found in lists for child in found.read_text("utf-8").split()]
 
 
 class Pipes(Victim):
