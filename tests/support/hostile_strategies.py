@@ -204,7 +204,7 @@ output_schemas = (
     | st.builds(lambda inner: _rooted({"a": inner}, {}), deep)
     | st.builds(lambda enum: _rooted({"a": {"enum": enum}}, {}), enums)
     | st.builds(_laughing, st.integers(1, 40))
-    | st.builds(_crowded, st.sampled_from([3, 300, 4700]), st.sampled_from([1, 50, 500]))
+    | st.builds(_crowded, st.sampled_from([3, 300, 2000]), st.sampled_from([1, 5]))
     | st.builds(_unique, st.integers(0, 6))
     | one_level(subschemas)
     | deep
