@@ -136,7 +136,8 @@ async def test_replicas_share_rows_and_a_killed_one_is_taken_over(upstream: Upst
             assert end["attempts"] == 2
             assert end["answer"]["cost_usd"] == 0.02
             again = await _call(client, question="Why?")
-            assert again["answer"] == end["answer"]
+            # The first delivery is not called reused, whoever gets it; every later one is.
+            assert again["answer"] | {"reused": False} == end["answer"] | {"reused": False}
             assert len(upstream.received) == 2
 
 

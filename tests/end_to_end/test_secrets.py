@@ -273,7 +273,8 @@ async def test_the_stdio_server_lets_nothing_planted_out(upstream: Upstream, tmp
         environment["PARALLEL_API_KEY_FILE"] = str(tmp_path / "key")
     # What the process says is read while it works, for a full pipe would hold it up.
     said: dict[str, bytes] = {}
-    async with process(**environment) as running, anyio.create_task_group() as group:
+    # Without a front, which would leave at once with its stderr: here the last words are wanted.
+    async with process("--no-front", **environment) as running, anyio.create_task_group() as group:
 
         async def hear(name: str, stream: Any) -> None:
             said[name] = await _heard(stream)

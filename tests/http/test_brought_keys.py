@@ -219,5 +219,5 @@ def test_without_http_the_setting_takes_nobodys_key_away() -> None:
             request = None
 
     settings = Settings(api_key="own", bring_your_own_key=True)
-    principal = _principal_resolver("o", "own", settings)(Stdio())  # type: ignore[arg-type]
+    principal = _principal_resolver("o", settings, None)(Stdio())  # type: ignore[arg-type]
     assert (principal.key, principal.brought) == ("own", False)
