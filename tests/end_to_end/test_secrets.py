@@ -419,7 +419,7 @@ async def test_a_crash_is_told_without_the_words_of_what_was_raised(upstream: Up
         "import parallel_mcp.cli as cli\n"
         "import parallel_mcp.cli.history as history\n"
         f"def crash(*_): raise RuntimeError({KEY!r} + {QUESTION!r}) from ValueError({KEY!r})\n"
-        "history._print_history = crash\n"
+        "history._print_list = crash\n"
         "cli.main(['history'])"
     )
     with anyio.fail_after(60):
