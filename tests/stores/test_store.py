@@ -683,7 +683,10 @@ async def test_a_charge_is_possibly_billed_until_it_is_settled(kept: StoreUnderT
     await kept.store.settle(first, "billed")
     assert await lines(kept.store) == (3, 0.015, 0.01)
     await kept.store.settle(second, "maybe")
-    await kept.another().settle(third, "unsent")
+    other = kept.another()
+    await other.settle(third, "unsent")
+    # A settlement goes with the store's next commit: its own next call has it.
+    assert (await lines(other))[0] == 2
     assert await lines(kept.store) == (2, 0.01, 0.005)
 
 
