@@ -32,7 +32,7 @@ def fit(answer: Answer, limit: int, size: Size, whole_at: str | None) -> Answer:
         return _cut(_warned(shorter, f"{lost} left out to fit, and the text was cut.{where}"), limit, size)
     if whole_at is None:
         return _warned(shorter, f"{lost} left out to fit.")
-    return _warned(shorter.model_copy(update={"data": None}), f"{lost} and data left out to fit.{where}")
+    return _warned(shorter.model_copy(update={"data": None}), f"{lost} left out to fit, and so was data.{where}")
 
 
 def _shorter(answer: Answer) -> Iterator[tuple[Answer, str]]:

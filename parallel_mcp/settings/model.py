@@ -53,7 +53,7 @@ class Settings(BaseModel):
     max_model: Annotated[Model, BeforeValidator(values.research_model)] = Field(
         Model.CORE, description="The largest model that may be asked"
     )
-    max_result_chars: int = Field(40_000, ge=2_000, description="Longest text of a result")
+    max_result_chars: int = Field(60_000, ge=2_000, description="Longest text of a result, in UTF-8 bytes")
     answer_citations: bool = Field(True, description="Have web_answer name its sources")
     stream: bool = Field(True, description="Ask Parallel for a stream; turn off behind proxies that break streams")
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(values.log_level)] = Field(

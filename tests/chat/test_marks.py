@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bpe_openai import get_encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +15,7 @@ from parallel_mcp.chat.links import same_page
 from parallel_mcp.chat.marks import marks_in
 from parallel_mcp.models import Answer, Question, Research
 from parallel_mcp.report import fit, markdown, prose
+from parallel_mcp.settings import Settings
 
 WIRE = Path(__file__).parents[3] / "shared" / "wire"
 BASE = Question(text="Why?", model="base")
@@ -80,6 +82,18 @@ def test_the_numbers_stay_in_text_in_markdown_and_after_trimming(limit: int) -> 
         assert sources(answer)[number] == url
         assert any(line.startswith(f"[{number}] ") and url in line for line in text.splitlines())
         assert any(f"\\[{number}\\]" in line and url in line for line in page.splitlines())
+
+
+@recorded
+def test_the_recorded_data_stays_whole_at_the_default_limit_which_fits_the_hosts() -> None:
+    schema = json.loads((WIRE / "recorded_schema.output_schema.json").read_text("utf-8"))
+    answer = read((WIRE / "recorded_schema.json").read_bytes(), BASE.model_copy(update={"output_schema": schema}))
+    limit = Settings().max_result_chars
+    fitted = fit(answer, limit, lambda short: len(short.model_dump_json().encode()), "research://r/md")
+    assert fitted.data == answer.data
+    assert fitted.data is not None
+    both = fitted.model_dump_json() + prose(fitted)
+    assert len(get_encoding("o200k_base").encode(both)) <= 25_000
 
 
 # Forms of lists and of marks

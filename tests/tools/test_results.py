@@ -153,7 +153,7 @@ def test_data_that_does_not_fit_goes_as_a_whole_and_only_where_it_can_be_read() 
     result = result_of(row_of(answer), limit=20_000)
     assert max(lengths(result)) <= 20_000
     assert shown(result).data is None
-    assert "data left out to fit. The whole is at research://r-1/md." in shown(result).warnings[0]
+    assert "left out to fit, and so was data. The whole is at research://r-1/md." in shown(result).warnings[0]
     kept = answer_result(answer, 20_000).structured_content
     assert kept is not None
     assert kept["data"] == data, "a web answer can be read nowhere else"
