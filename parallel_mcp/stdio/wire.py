@@ -133,7 +133,7 @@ def _take(line: bytes, send: MemoryObjectSendStream[Item], outgoing: Outgoing) -
             outgoing.put(message)
             return
     if isinstance(message, JSONRPCNotification) and not message.method.startswith("notifications/"):
-        whole = json.loads(text)
+        whole = _object(text)
         if has_bad_id(whole):
             outgoing.put(_invalid(whole, BAD_ID))
             return
@@ -142,6 +142,14 @@ def _take(line: bytes, send: MemoryObjectSendStream[Item], outgoing: Outgoing) -
             send.send_nowait(SessionMessage(message))
         except (anyio.BrokenResourceError, anyio.ClosedResourceError):
             """Nobody takes messages any more."""
+
+
+def _object(text: str) -> dict[str, object]:
+    """The object that a line is; the SDK's parser takes numbers of any length, and nests deeper."""
+    try:
+        return dict(json.loads(text, parse_int=_number))
+    except (ValueError, RecursionError):
+        return {}
 
 
 def _read_again(error: ValidationError) -> JSONRPCMessage | None:

@@ -14,6 +14,8 @@ from parallel_mcp.hosts.documents import read, value
 from parallel_mcp.hosts.places import Machine, configuration
 from parallel_mcp.hosts.table import HOSTS, Host
 
+pytestmark = pytest.mark.usefixtures("lasting_program")
+
 CONFIGURATIONS = Path(__file__).parent / "configurations"
 SAMPLES = {path.stem: path.read_text("utf-8") for path in CONFIGURATIONS.iterdir()}
 KEY = "key-0123456789-abcdef"

@@ -104,6 +104,7 @@ def test_only_hosts_with_a_trace_on_the_machine_count_as_found(tmp_path: Path) -
     assert [host.id for host in HOSTS if found(host, machine)] == ["claude-code", "cursor"]
 
 
+@pytest.mark.usefixtures("lasting_program")
 def test_the_program_is_named_by_a_path_that_runs_without_any_path_variable() -> None:
     command = places.program(places.this_machine({}))
     assert Path(command[0]).is_absolute()
