@@ -107,10 +107,30 @@ def _of_run(pending: Pending | None) -> dict[str, str]:
 
 
 def run(work: Callable[..., Awaitable[T]], *args: Any) -> T:
-    """Run it on an event loop."""
+    """Run it on an event loop. Raises KeyboardInterrupt at Ctrl-C.
+
+    Ctrl-C cancels a scope, and so every wait within it. asyncio's own way cancels the task once, which is lost where
+    a wait has to be finished first, as the store's has.
+    """
+    import asyncio
+
     import anyio
 
-    return anyio.run(work, *args)
+    results: list[T] = []
+
+    async def interruptible() -> None:
+        loop = asyncio.get_running_loop()
+        with anyio.CancelScope() as scope:
+            before = signal.signal(signal.SIGINT, lambda *_: loop.call_soon_threadsafe(scope.cancel))
+            try:
+                results.append(await work(*args))
+            finally:
+                signal.signal(signal.SIGINT, before)
+
+    anyio.run(interruptible)
+    if not results:
+        raise KeyboardInterrupt
+    return results[0]
 
 
 # What the errors call the tools' arguments, for they are written for models first.
