@@ -1,8 +1,7 @@
-"""What hosts differ in: theme, size, display mode, and what they let a page do."""
+"""What hosts differ in: fonts, display mode, and what they let a page do."""
 
 import json
 from collections.abc import AsyncIterator
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -37,30 +36,6 @@ async def host(browser: Browser, upstream: Upstream) -> AsyncIterator[Host]:
         running.watch.assert_quiet()
 
 
-async def colour(host: Host, name: str) -> str:
-    script = "(element, name) => getComputedStyle(element)[name]"
-    found: str = await host.view.locator("body").evaluate(script, name)
-    return found
-
-
-async def test_the_page_wears_the_hosts_theme_variables_and_changes_with_them(host: Host) -> None:
-    look = {
-        "theme": "dark",
-        "styles": {"variables": {"--color-background-primary": "rgb(1, 2, 3)", "--font-sans": "Courier"}},
-    }
-    await host.run("show", "deep_research", QUESTION, {"context": look})
-    await host.run("call")
-    await expect(host.view.locator("article")).to_be_visible()
-    assert await colour(host, "backgroundColor") == "rgb(1, 2, 3)"
-    assert await colour(host, "fontFamily") == "Courier"
-    dark = await colour(host, "color")
-    await host.run(
-        "change", {"theme": "light", "styles": {"variables": {"--color-background-primary": "rgb(4, 5, 6)"}}}
-    )
-    await expect(host.view.locator("body")).to_have_css("background-color", "rgb(4, 5, 6)")
-    assert await colour(host, "color") != dark
-
-
 async def test_the_hosts_fonts_are_taken_and_hostile_variables_are_not(host: Host) -> None:
     fonts = "@font-face { font-family: Hosted; src: url(data:font/woff2;base64,AAAA) }"
     variables = {"--font-sans": "Hosted", "background": "red", "--x;color": "red"}
@@ -75,24 +50,6 @@ async def test_the_hosts_fonts_are_taken_and_hostile_variables_are_not(host: Hos
     assert "red" not in style
     # The made-up font is none, which the browser says.
     host.watch.errors.clear()
-
-
-async def test_the_host_is_told_the_size_when_it_changes_and_only_then(host: Host) -> None:
-    await host.run("show", "deep_research", QUESTION)
-    await host.run("call")
-    await expect(host.view.locator("article")).to_be_visible()
-    before = await host.logged("size")
-    await host.page.set_viewport_size({"width": 340, "height": 900})
-    script = "(count) => host.log.filter((entry) => entry.kind === 'size').length > count"
-    await host.page.wait_for_function(script, arg=len(before))
-    sizes = await host.log("size")
-    assert sizes[-1]["width"] <= 340
-    assert sizes[-1]["height"] > before[-1]["height"], "narrower is longer"
-    pairs = [(size["width"], size["height"]) for size in sizes]
-    assert all(one != other for one, other in pairwise(pairs))
-    height: int = await host.page.locator("#view").evaluate("(frame) => frame.clientHeight")
-    inner: int = await host.view.locator("#page").evaluate("(page) => page.scrollHeight")
-    assert abs(height - inner) <= 1, "all of the page is seen, without a scroll bar"
 
 
 async def test_a_source_shows_on_hover_tap_and_key_and_opens_through_the_host(host: Host, upstream: Upstream) -> None:
