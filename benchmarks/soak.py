@@ -6,7 +6,7 @@ has one right answer, a name that is made up for it, so that an answer which bel
 
 Printed are the calls by outcome, and of the server: open connections, tasks, file descriptors and memory, when it was
 warm, in the middle and after the end. The exit status is 1 where an answer was wrong or lost, the log tells of
-something that nobody foresaw, something is still open, or memory grew by more than a tenth in the second half.
+something unexpected, something is still open, or memory grew by more than a tenth in the second half.
 Needs Linux, for /proc.
 """
 
@@ -46,8 +46,8 @@ SETTLE_SECONDS = 30.0
 PAUSE_SECONDS = 1.0
 SPARE = 2  # descriptors: the connections of the last two questions
 MOST_GROWTH = 0.10
-NEVER_SAID = ("Error executing tool", "pydantic", "nobody foresaw", "Traceback")
-NEVER_LOGGED = ("nobody foresaw", "Traceback", "Task exception", "never retrieved", "ResourceWarning")
+NEVER_SAID = ("Error executing tool", "pydantic", "failed unexpectedly", "nobody foresaw", "Traceback")
+NEVER_LOGGED = ("unexpected", "foresaw", "Traceback", "Task exception", "never retrieved", "ResourceWarning")
 
 
 # What is asked

@@ -1,4 +1,4 @@
-"""Research runs: questions on their way to an answer, in a store and worked on by a service."""
+"""Research runs: questions on their way to an answer, kept in a store and worked on by a service."""
 
 from parallel_mcp.research.in_flight import AnswerInFlight, InFlight, ResearchInFlight
 from parallel_mcp.research.principal import Principal, Scope, caller_of, payer_of

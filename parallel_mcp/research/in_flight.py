@@ -1,4 +1,4 @@
-"""Requests of this process that are under way, and the calls that watch them."""
+"""Requests that this process has in flight, and the calls that watch them."""
 
 import time
 from collections.abc import Iterator
@@ -14,15 +14,15 @@ from parallel_mcp.models import Answer
 from parallel_mcp.research.records import Outcome, ResearchRun
 
 GRACE_SECONDS = 0.1
-"""How long a request that was sent is read on after it was stopped, for an answer that has just arrived."""
+"""How long to keep reading a sent request after it was stopped, in case its answer has just arrived."""
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class InFlight:
-    """A request of this process that is under way, and the calls that watch it.
+    """A request that this process has in flight, and the calls that watch it.
 
-    It runs inside `scope`, which only `stop` ends: a response may be whole in this machine's buffers when the
-    process is told to go, and it was paid for.
+    It runs inside `scope`, which only `stop` ends: when the process is told to exit, a complete response that was
+    paid for may already be in this machine's buffers.
     """
 
     ended: anyio.Event = field(default_factory=anyio.Event)
@@ -34,7 +34,7 @@ class InFlight:
     """The call that sent it, for the traces of those that join."""
 
     def on_progress(self, words: str) -> None:
-        """Pass words of progress on to everyone who watches."""
+        """Pass progress on to every watcher."""
         self.words = words
         for watcher in tuple(self.watchers.values()):
             watcher(words)
@@ -44,7 +44,7 @@ class InFlight:
         self.sent = True
 
     def stop(self) -> None:
-        """End it: at once, or after `GRACE_SECONDS` where it was sent."""
+        """End it: after `GRACE_SECONDS` if it was sent, otherwise at once."""
         if self.sent:
             self.scope.deadline = min(self.scope.deadline, anyio.current_time() + GRACE_SECONDS)
         else:
@@ -52,7 +52,7 @@ class InFlight:
 
     @contextmanager
     def watched(self, on_progress: OnProgress) -> Iterator[None]:
-        """Watch it for a while; the words so far come at once."""
+        """Watch it inside the block. The latest progress is reported at once."""
         watcher = object()
         self.watchers[watcher] = on_progress
         try:
@@ -65,31 +65,31 @@ class InFlight:
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class ResearchInFlight(InFlight):
-    """A request for a row. It has ended when the row is stored, or when its outcome is known and the store fails.
+    """A request for a row. It has ended once the row is stored, or once its outcome is known but the store fails.
 
-    `row` is as it was last read or written here.
+    `row` is the row as this process last read or wrote it.
     """
 
     row: ResearchRun
     began_at: float = field(default_factory=time.time)
-    """By the wall clock, in Unix seconds: the loop's own may stand still while the machine sleeps."""
+    """Unix seconds. The event loop's clock may stop while the machine sleeps."""
     outcome: Outcome | None = None
     refused: bool = False
-    """Whether Parallel refused a brought key: such a research run leaves no row."""
+    """Whether Parallel refused a key that the caller brought. Such a research run leaves no row."""
     _read_at: float = field(default_factory=anyio.current_time)
 
     def store(self, row: ResearchRun) -> None:
-        """The outcome is stored, and the row is like this now."""
+        """Note the row as stored with its outcome."""
         self.row = row
         self._read_at = anyio.current_time()
 
     @property
     def age(self) -> float:
-        """Seconds since this process began it, by the wall clock."""
+        """Seconds since this process started it, by the wall clock."""
         return time.time() - self.began_at
 
     def snapshot(self) -> ResearchRun:
-        """The row as this process knows it, whether or not the store does."""
+        """The row as this process knows it, even if the store does not yet."""
         now = self.row.read_at + anyio.current_time() - self._read_at
         row = replace(self.row, read_at=now)
         if self.outcome is None or row.status != "working":

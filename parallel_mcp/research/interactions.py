@@ -1,7 +1,8 @@
 """Which caller an `interaction_id` was given to.
 
-Callers who share this server's key share Parallel's account too, where any of them could ask on from another's answer.
-So each gets the ids with a mark of their own, and only ids with it are taken from them. Nothing has to be kept for it.
+Callers who share this server's key share one account at Parallel, so each could continue from another's answer.
+To prevent that, the ids that a caller gets are signed for that caller, and only those are accepted back. Nothing is
+stored for it.
 """
 
 import hashlib
@@ -15,7 +16,7 @@ _MARK_CHARS = 16
 
 
 def given(principal: Principal, answer: Answer) -> Answer:
-    """The answer with the id as this caller gets it."""
+    """The answer with its id signed for this caller."""
     if answer.interaction_id is None or not _shares_a_key(principal):
         return answer
     marked = f"{answer.interaction_id}.{_mark(principal, answer.interaction_id)}"
@@ -23,20 +24,20 @@ def given(principal: Principal, answer: Answer) -> Answer:
 
 
 def taken(principal: Principal, question: Question) -> Question:
-    """The question as Parallel gets it. Raises ArgumentError where its `follow_up_to` was not given to this caller."""
+    """The question as Parallel gets it. Raises ArgumentError if its `follow_up_to` was not given to this caller."""
     if question.follow_up_to is None or not _shares_a_key(principal):
         return question
     interaction_id, _, mark = question.follow_up_to.rpartition(".")
     if not interaction_id or not hmac.compare_digest(mark.encode(), _mark(principal, interaction_id).encode()):
         raise errors.ArgumentError(
-            "follow_up_to is not the interaction_id of an answer that was given to you: "
-            "copy it whole from an earlier result, or leave it out."
+            "follow_up_to is not an interaction_id that you were given: "
+            "copy it in full from an earlier result, or omit it."
         )
     return question.model_copy(update={"follow_up_to": interaction_id})
 
 
 def _shares_a_key(principal: Principal) -> bool:
-    """Whether others use the same key: on this machine and with a key of one's own nobody does."""
+    """Whether other callers use the same key. Nobody does on stdio, or if the caller brought it."""
     return not principal.brought and principal.scope.caller != "local"
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Who may see a row, whose key is billed, and which origin is asked. Nobody sees across scopes."""
+    """Who may see a row, whose key is billed, and which origin is asked. Rows are never visible across scopes."""
 
     caller: str
     payer: str
@@ -16,9 +16,9 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A scope with the key that pays for it; the key is never stored, logged or shown.
+    """A scope with the key that pays for it. The key is never stored, logged or shown.
 
-    `brought` where the caller sent the key with the call, so that nobody here vouches for it.
+    `brought` is True if the caller sent the key with the call, so that it is not known to be valid.
     """
 
     scope: Scope
@@ -27,10 +27,10 @@ class Principal:
 
 
 def payer_of(key: str, origin: str) -> str:
-    """A name for a key at an origin from which the key cannot be found."""
+    """A name for a key at an origin. The key cannot be recovered from it."""
     return hmac.new(key.encode(), f"parallel-mcp payer\n{origin}".encode(), hashlib.sha256).hexdigest()[:32]
 
 
 def caller_of(key: str) -> str:
-    """The caller that brings their own key."""
+    """The name of the caller who brings this key."""
     return "key-" + hmac.new(key.encode(), b"parallel-mcp caller", hashlib.sha256).hexdigest()[:32]

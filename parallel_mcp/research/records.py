@@ -11,14 +11,14 @@ from parallel_mcp.models import Answer, Question, Status
 from parallel_mcp.research.principal import Scope
 
 Admission = Literal["added", "joined", "finished"]
-"""How a question came to its row: it is new, it is in flight already, or it was answered lately."""
+"""How a question got its row: a new one, one already in flight, or one answered recently."""
 
 Settlement = Literal["billed", "maybe", "unsent"]
-"""What became of a charge: paid, possibly paid, or never sent or refused and therefore removed."""
+"""What became of a charge: billed, possibly billed, or removed because the request was not sent or was refused."""
 
 
 def join_key(scope: Scope, question: Question) -> str:
-    """What makes two questions the same: a hash of who asks, where, what, and in which words it is sent."""
+    """A hash of everything that makes two questions the same: who asks, where, what, and the prompt's version."""
     parts = [scope.caller, scope.payer, scope.origin, question.model_dump(mode="json"), PROMPT_VERSION]
     text = json.dumps(parts, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
@@ -26,7 +26,7 @@ def join_key(scope: Scope, question: Question) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ResearchRun:
-    """A research run as it is stored. Times are Unix seconds by the store's own clock, whose now is `read_at`."""
+    """A research run as stored. Times are Unix seconds by the store's clock, which said `read_at` when it was read."""
 
     research_id: str
     scope: Scope
@@ -45,20 +45,20 @@ class ResearchRun:
 
     @property
     def lapsed(self) -> bool:
-        """Whether nobody holds it although it is not over."""
+        """Whether it has not finished and nobody holds its lease."""
         return self.status == "working" and (self.holder is None or (self.due or 0) <= self.read_at)
 
     @property
     def seconds(self) -> float:
-        """From the question to the end, or to now."""
+        """From the question to its end, or until now."""
         return max((self.finished_at or self.read_at) - self.created_at, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
-    """A question as it is handed to a store.
+    """A question as handed to a store.
 
-    `budget_usd` is None where there is no limit for the day; a `waiter` is noted as waiting for the row, as in `get`.
+    `budget_usd` is None if there is no daily budget. A `waiter` is noted as waiting for the row, as in `get`.
     """
 
     scope: Scope
@@ -74,7 +74,7 @@ class NewRun:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a request ended: with an answer, or with an error's text. `reusable` is False for a doubtful answer."""
+    """How a request ended: with an answer, or with an error's text. `reusable` is False if the answer is doubtful."""
 
     answer: Answer | None = None
     error: str | None = None
@@ -83,7 +83,7 @@ class Outcome:
 
     @property
     def settlement(self) -> Settlement:
-        """What becomes of the request's charge; an answer that cost nothing came from a sandbox."""
+        """What becomes of the request's charge. An answer that cost nothing came from a sandbox."""
         if self.answer is not None:
             return "unsent" if self.answer.cost_usd == 0 else "billed"
         return "maybe" if self.may_be_billed else "unsent"
@@ -91,7 +91,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What was paid in one UTC day for one model; `maybe_usd` is the part that may not have been billed."""
+    """What one model cost in one UTC day. `maybe_usd` is the part that may not have been billed."""
 
     day: str
     model: str

@@ -1,7 +1,7 @@
-"""The research service: takes questions in, works on them, and lets calls wait for the answers.
+"""The research service accepts questions, works on them, and lets calls wait for the answers.
 
-The service owns the work and the calls only wait for it, so a call that a host gives up on loses
-nothing. There is no queue: a row is added already leased to the process that works on it.
+The service owns the work and calls only wait for it, so nothing is lost if a host gives up on a call.
+There is no queue: a row is added already leased to the process that works on it.
 """
 
 import logging
@@ -34,24 +34,24 @@ RENEW_SECONDS = 5.0
 POLL_SECONDS = 1.0
 
 SHUTDOWN_STORE_SECONDS = 0.5
-"""What the store may take at shutdown."""
+"""How long the store may take at shutdown."""
 
 STOP_SECONDS = 1.0
-"""How long a cancel waits until the request is closed."""
+"""How long a cancellation waits for the request to close."""
 
 FINISH_POLL_SECONDS = 0.1
 
 SEEN_LAPSE_SECONDS = 3600.0
 
 MAX_VERIFIED_KEYS = 10_000
-"""How many brought keys are remembered, by their payers, as accepted by Parallel."""
+"""How many keys that callers brought are remembered as accepted by Parallel, by payer."""
 
-CLOSING = "This server is shutting down; nothing was sent. Call again once it is back."
+CLOSING = "This server is shutting down, so nothing was sent. Call again when it is back."
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceConfig:
-    """How the service works. Times are in seconds, prices US dollars a request by model."""
+    """How the service works. Times are in seconds, prices in US dollars per request, by model."""
 
     prices: Mapping[str, float]
     budget_usd: float | None = None
@@ -63,14 +63,14 @@ class ServiceConfig:
 
 @dataclass(frozen=True, slots=True)
 class _SeenLapse:
-    """A lease that was seen lapsed, and when by our own monotonic clock."""
+    """A lease that was seen to have lapsed, and when, by this process's monotonic clock."""
 
     lease: tuple[str | None, float | None]
     seen: float
 
 
 class ResearchService:
-    """Takes research runs in and works on them. One a process; see `open`."""
+    """Accepts research runs and works on them. There is one per process; see `open`."""
 
     def __init__(self, client: ChatClient, store: Store, config: ServiceConfig) -> None:
         self._client = client
@@ -89,7 +89,7 @@ class ResearchService:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator["ResearchService"]:
-        """Work until the block ends; then stop, and give the leases back within half a second."""
+        """Work until the block ends, then stop and give the leases back within half a second."""
         async with anyio.create_task_group() as self._group:
             self._group.start_soon(self._renew_leases)
             try:
@@ -99,14 +99,14 @@ class ResearchService:
 
     @property
     def is_working(self) -> bool:
-        """Whether research runs are under way in this process."""
+        """Whether this process has research runs in flight."""
         return bool(self._research_in_flight)
 
     async def finish(self, limits: Mapping[str, float]) -> None:
-        """Take nothing new, let web answers go, and wait until the research runs under way are over and stored.
+        """Accept nothing new, let web answers go, and wait until the research runs in flight are finished and stored.
 
-        `limits` are the seconds that a run may take in all, by model, and by the wall clock: a machine may sleep
-        meanwhile. What is not over then is given up when the service closes.
+        `limits` are the seconds that a run may take in total, by model. They count by the wall clock, since the machine
+        may sleep. Runs that have not finished by then are given up when the service closes.
         """
         self._finishing = True
         for answer in self._answers_in_flight.values():
@@ -125,9 +125,9 @@ class ResearchService:
 
     @contextmanager
     def _shielded_for(self, seconds: float = math.inf) -> Iterator[None]:
-        """Do something whole though the caller goes: at most for `seconds`, and for half of one at shutdown.
+        """Complete the block even if the caller goes away, within `seconds`, or within half a second at shutdown.
 
-        Past that it is broken off in silence.
+        After that it is cancelled silently.
         """
         with anyio.CancelScope(shield=True) as scope:
             scope.deadline = anyio.current_time() + (min(seconds, SHUTDOWN_STORE_SECONDS) if self._closing else seconds)
@@ -139,11 +139,11 @@ class ResearchService:
 
     @property
     def store(self) -> Store:
-        """Where the rows are."""
+        """The store that holds the rows."""
         return self._store
 
     def words(self, research_id: str) -> str:
-        """The newest words of a research run that this process works on; empty for any other."""
+        """The latest progress of a research run that this process works on. Empty for any other."""
         in_flight = self._research_in_flight.get(research_id)
         return in_flight.words if in_flight is not None else ""
 
@@ -157,9 +157,9 @@ class ResearchService:
         *,
         fresh: bool = False,
     ) -> tuple[ResearchRun, Admission]:
-        """Take a question in and wait for it: `ask`, then `wait`, with fewer looks at the store.
+        """Accept a question and wait for it: `ask`, then `wait`, with fewer reads of the store.
 
-        `on_row` gets the row that is waited for.
+        `on_row` is called with the row to wait for.
         """
         waiter = secrets.token_hex(8)
         row, admission = await self.ask(principal, question, fresh=fresh, waiter=waiter)
@@ -171,7 +171,7 @@ class ResearchService:
     async def ask(
         self, principal: Principal, question: Question, *, fresh: bool = False, waiter: str | None = None
     ) -> tuple[ResearchRun, Admission]:
-        """Take a question in: its row, and whether it is new. `fresh` skips what was answered lately.
+        """Accept a question. Returns its row and how it got it. `fresh` skips recent answers.
 
         Raises BudgetReached, StoreFailed, or NotReady once the service is closing.
         """
@@ -189,7 +189,7 @@ class ResearchService:
             reuse_seconds=0 if fresh else self._config.reuse_seconds,
             waiter=waiter,
         )
-        # A row that is added has to be worked on, whether or not the host still waits.
+        # A row that was added has to be worked on, whether or not the host still waits.
         with self._shielded_for():
             row, admission = await self._store.add_or_join(new)
             if admission == "added":
@@ -198,7 +198,7 @@ class ResearchService:
         raise errors.NotReady(CLOSING)
 
     async def _verify_key(self, principal: Principal) -> None:
-        """Refuse a brought key that Parallel does not accept, before anything is stored for it."""
+        """Reject a brought key that Parallel does not accept, before anything is stored for it."""
         payer = principal.scope.payer
         if not principal.brought:
             return
@@ -210,7 +210,7 @@ class ResearchService:
             self._verified.popitem(last=False)
 
     async def _begin(self, principal: Principal, row: ResearchRun) -> None:
-        """Work on a row that is leased to us."""
+        """Start work on a row that is leased to this process."""
         if self._closing or self._finishing:
             await self._release(row.research_id, sent=False)
             raise errors.NotReady(CLOSING)
@@ -220,9 +220,9 @@ class ResearchService:
     async def wait(
         self, principal: Principal, research_id: str, seconds: float, on_progress: OnProgress
     ) -> tuple[ResearchRun, bool]:
-        """The row when it is over or `seconds` have passed, and whether this call sent a request for it.
+        """The row once it has finished or `seconds` have passed, and whether this call sent a request for it.
 
-        A row that nobody works on any more is taken over. Raises UnknownResearch, StoreFailed, BudgetReached.
+        A row that nobody works on any more is taken over. Raises UnknownResearch, StoreFailed or BudgetReached.
         """
         return await self._wait(principal, research_id, seconds, on_progress, secrets.token_hex(8), None)
 
@@ -235,7 +235,7 @@ class ResearchService:
         waiter: str,
         seen: ResearchRun | None,
     ) -> tuple[ResearchRun, bool]:
-        """See `wait`. `seen` is the row where it has just been read, with the waiter noted."""
+        """See `wait`. `seen` is the row if it has just been read and the waiter noted."""
         deadline = anyio.current_time() + seconds
         sent = over = False
         ended: ResearchInFlight | None = None
@@ -258,19 +258,19 @@ class ResearchService:
                 if left <= 0:
                     return row if in_flight is None else in_flight.snapshot(), sent
                 await self._pause(in_flight, left, on_progress)
-                # What has just ended here need not be read, and may have left no row.
+                # A run that has just ended here need not be read again, and may have left no row.
                 known = in_flight is not None and (in_flight.refused or in_flight.row.status != "working")
                 ended = in_flight if known else None
         finally:
-            # The store itself forgets who waited for what is over.
+            # The store itself forgets the waiters of a finished row.
             if not over:
-                with self._shielded_for(1), log_store_errors("A call let go, and the store did not note it"):
+                with self._shielded_for(1), log_store_errors("A waiter could not be removed from the store"):
                     await self._store.leave(research_id, waiter)
 
     async def _look(
         self, principal: Principal, research_id: str, waiter: str, in_flight: ResearchInFlight | None
     ) -> ResearchRun:
-        """The row; this process's own where it has just ended here, or where the store fails but the work goes on."""
+        """The row, or this process's own if it has just ended here, or if the store fails while the work goes on."""
         mine = in_flight is not None and in_flight.row.scope == principal.scope
         if in_flight is not None and mine and in_flight.row.status != "working":
             return in_flight.snapshot()
@@ -281,16 +281,16 @@ class ResearchService:
                 raise
             return in_flight.snapshot()
         if row is None:
-            # Gone from the store, by a refused key or with the store's own memory: the work here still counts.
+            # The store lost the row, to a refused key or a restart, but the work here still counts.
             if in_flight is not None and mine:
                 return in_flight.snapshot()
             raise errors.UnknownResearch(research_id)
-        # What came back is given even while the store cannot take it.
+        # An answer is returned even while the store cannot take it.
         unstored = in_flight is not None and in_flight.ended.is_set() and row.status == "working"
         return in_flight.snapshot() if in_flight is not None and unstored else row
 
     async def _pause(self, in_flight: ResearchInFlight | None, left: float, on_progress: OnProgress) -> None:
-        """Until it is worth looking again."""
+        """Wait until it is worth reading the row again."""
         if in_flight is None:
             await anyio.sleep(min(left, self._config.poll_seconds))
             return
@@ -298,7 +298,7 @@ class ResearchService:
             await in_flight.ended.wait()
 
     async def _take_over(self, principal: Principal, row: ResearchRun) -> bool:
-        """Claim a row whose lease has lapsed; True if that changed it."""
+        """Claim a row whose lease has lapsed. Returns True if that changed the row."""
         if self._closing or self._finishing or not self._lapsed_twice(row):
             return False
         price = self._config.prices[row.question.model]
@@ -311,10 +311,10 @@ class ResearchService:
         return False
 
     def _lapsed_twice(self, row: ResearchRun) -> bool:
-        """Whether a lease was given back, or was seen lapsed twice, a renewal apart by our own monotonic clock.
+        """Whether a lease was given back, or was seen lapsed twice, a renewal apart by this process's monotonic clock.
 
-        After a laptop's sleep every lease looks lapsed at first; a holder that lives renews its own
-        within a renewal, and the store has that a look later.
+        After a laptop's sleep every lease looks lapsed at first. A living holder renews its own within one renewal
+        interval, and the second look sees that.
         """
         if not row.lapsed:
             self._lapses.pop(row.research_id, None)
@@ -325,18 +325,18 @@ class ResearchService:
         first = self._lapses.get(row.research_id)
         if first is not None and first.lease == (row.holder, row.due):
             return now - first.seen >= self._config.renew_seconds + self._config.poll_seconds
-        # What nobody came back for must not be kept for ever.
+        # Forget the lapses of rows that nobody came back for.
         self._lapses = {key: lapse for key, lapse in self._lapses.items() if now - lapse.seen < SEEN_LAPSE_SECONDS}
         self._lapses[row.research_id] = _SeenLapse((row.holder, row.due), now)
         return False
 
     async def _work(self, principal: Principal, in_flight: ResearchInFlight) -> None:
-        """Ask Parallel for a row, and store how it ended."""
+        """Ask Parallel the question of a row, and store the outcome."""
         try:
             with in_flight.scope:
                 in_flight.outcome = await self._run_outcome(principal, in_flight)
         finally:
-            # Here, so that an answer which arrives in the moment of a cancellation is stored.
+            # In `finally`, so that an answer which arrives at the moment of a cancellation is stored.
             await self._settle_run(in_flight)
 
     async def _settle_run(self, in_flight: ResearchInFlight) -> None:
@@ -360,7 +360,7 @@ class ResearchService:
     async def _answered(
         self, principal: Principal, question: Question, in_flight: InFlight, max_wait: float | None = None
     ) -> Answer:
-        """The client's answer; what it says of Parallel's health is noted. Raises nothing but ParallelError."""
+        """The client's answer. Notes what it says about Parallel's health. Raises only ParallelError."""
         try:
             answer = await self._client.ask(
                 interactions.taken(principal, question),
@@ -378,13 +378,13 @@ class ResearchService:
             raise
         except Exception as error:
             log_unexpected("Asking Parallel failed", error)
-            said = "this server failed while it read the answer; its log says how"
+            said = "this server failed while reading the answer; its log has the details"
             raise errors.AnswerUnreadable(said, may_be_billed=in_flight.sent) from error
         self.upstream.note(None, brought=principal.brought)
         return interactions.given(principal, answer)
 
     async def _renew_leases(self) -> None:
-        """Renew the leases of all that is in flight, for as long as the service works."""
+        """Renew the leases of all runs in flight, for as long as the service works."""
         while True:
             await anyio.sleep(self._config.renew_seconds)
             async with anyio.create_task_group() as renewing:
@@ -392,9 +392,9 @@ class ResearchService:
                     renewing.start_soon(self._renew_lease, in_flight)
 
     async def _renew_lease(self, in_flight: ResearchInFlight) -> None:
-        """Renew one lease; stop the work where the row says that it is not wanted any more."""
+        """Renew one lease. Stops the work if the row was cancelled or completed elsewhere."""
         row: ResearchRun | None = None
-        with log_store_errors("A lease was not renewed"):
+        with log_store_errors("A lease could not be renewed"):
             row = await self._store.renew(in_flight.row.research_id, self._holder)
         if row is not None and row.status in ("cancelled", "completed"):
             in_flight.scope.cancel()
@@ -404,9 +404,9 @@ class ResearchService:
             await self._store.release(research_id, self._holder, sent=sent)
 
     async def _store_until_done(self, in_flight: ResearchInFlight, outcome: Outcome) -> None:
-        """Store an outcome, for as long as it takes; those who wait have it after the first attempt.
+        """Store an outcome, for as long as it takes. Those who wait get it after the first attempt.
 
-        At shutdown there is one attempt more.
+        At shutdown there is one last attempt.
         """
         pause = 0.2
         try:
@@ -431,7 +431,7 @@ class ResearchService:
     async def cancel(self, principal: Principal, research_id: str) -> ResearchRun:
         """Let go of a research run, and stop it unless another call waits for it. Raises UnknownResearch.
 
-        The row is completed after all where the answer arrived in the same moment.
+        The row is completed after all if the answer arrived at the same moment.
         """
         row = await self._store.cancel(research_id, principal.scope)
         if row is None:
@@ -442,16 +442,16 @@ class ResearchService:
         in_flight.stop()
         with (
             anyio.move_on_after(STOP_SECONDS),
-            log_store_errors("A research run was stopped, and the store did not say how"),
+            log_store_errors("A stopped research run could not be read"),
         ):
             await in_flight.ended.wait()
-            # Only now is it known whether a request had been sent, or answered. One that was not leaves no row.
+            # Only now is it known whether a request had been sent or answered. If none was sent, there is no row.
             unsent = replace(row, attempts=0, cost_usd=0.0, may_be_billed=False)
             return await self._store.get(research_id, principal.scope) or unsent
         return row
 
     async def answer(self, principal: Principal, question: Question, on_progress: OnProgress) -> Answer:
-        """An answer without a row; the same question in flight is asked once. Stops with its last caller."""
+        """An answer without a row. The same question in flight is asked once. It stops with its last caller."""
         interactions.taken(principal, question)
         await self._verify_key(principal)
         key = join_key(principal.scope, question)
@@ -464,7 +464,7 @@ class ResearchService:
                 await in_flight.ended.wait()
         finally:
             if not in_flight.watchers and not in_flight.ended.is_set():
-                # Gone from the table at once: a new caller must not join what is being stopped.
+                # Removed at once: a new caller must not join a request that is being stopped.
                 self._drop(key, in_flight)
                 in_flight.stop()
         if in_flight.answer is None:
@@ -491,7 +491,7 @@ class ResearchService:
             in_flight.error = error
         finally:
             self._drop(key, in_flight)
-            # Nobody waits for a line that only confirms what was reserved.
+            # Nobody has to wait for a settlement that only confirms the charge.
             if in_flight.answer is not None:
                 in_flight.ended.set()
             await self._settle(charge, in_flight)
@@ -508,31 +508,31 @@ class ResearchService:
         settlement = Outcome(in_flight.answer, may_be_billed=may_be_billed).settlement
         with (
             self._shielded_for(SHUTDOWN_STORE_SECONDS),
-            log_store_errors("The ledger counts a web_answer as possibly billed"),
+            log_store_errors("A web_answer could not be settled and counts as possibly billed"),
         ):
             await self._store.settle(charge, settlement)
 
     async def _charged(self, scope: Scope, question: Question) -> int | None:
-        """The charge's number; None where nothing is paid, or where the store fails and no budget needs it."""
+        """The charge's number. None if nothing is paid, or if the store fails and there is no budget."""
         price = self._config.prices[question.model]
         if not price:
             return None
         try:
-            # Not broken off, for a charge whose number is lost could not be settled.
+            # Shielded, because a charge whose number is lost could not be settled.
             with self._shielded_for():
                 return await self._store.charge(scope, question.model, price, self._config.budget_usd)
         except errors.StoreFailed as error:
             if self._config.budget_usd is not None:
                 raise errors.StoreFailed(
-                    f"Not sent: a daily budget is set, and what was spent cannot be read. {error}"
+                    f"Nothing was sent: there is a daily budget, and today's spending cannot be read. {error}"
                 ) from error
-            logger.warning("A web_answer goes out without a line in the ledger: %s", error)
+            logger.warning("A web_answer was sent without a line in the ledger: %s", error)
         return None
 
 
 @contextmanager
 def log_store_errors(failing: str) -> Iterator[None]:
-    """Log a failure of the store instead of raising it: paid work goes on without it."""
+    """Log a failure of the store instead of raising it, so that paid work goes on."""
     try:
         yield
     except errors.StoreFailed as error:
@@ -542,6 +542,6 @@ def log_store_errors(failing: str) -> Iterator[None]:
 
 
 def log_unexpected(what: str, error: Exception) -> None:
-    """Log where it happened, and not the error's own words, which may quote a question or an answer."""
+    """Log where it happened, without the error's own words, which may quote a question or an answer."""
     where = "".join(traceback.format_tb(error.__traceback__))
-    logger.error("%s in a way that nobody foresaw: %s\n%s", what, type(error).__name__, where)
+    logger.error("%s: unexpected %s\n%s", what, type(error).__name__, where)

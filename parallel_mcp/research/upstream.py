@@ -9,13 +9,13 @@ from parallel_mcp.errors import ParallelError
 
 @dataclass(slots=True)
 class UpstreamHealth:
-    """What was last heard of Parallel: nothing yet, that it answers, or that it fails, since when in Unix seconds."""
+    """What was last heard: nothing yet, that Parallel answers, or that it has failed since a time in Unix seconds."""
 
     anything: bool = False
     failing_since: float | None = None
 
     def note(self, error: ParallelError | None, *, brought: bool) -> None:
-        """Take note of an answer, or of an error. A caller's own key says nothing about Parallel."""
+        """Note an answer (None) or an error. A refused key that the caller brought says nothing about Parallel."""
         if isinstance(error, errors.RateRefused) or not isinstance(error, errors.UpstreamError | None):
             return
         failing = isinstance(error, _DOWN) or (isinstance(error, _OWN_ACCOUNT) and not brought)

@@ -284,6 +284,6 @@ async def test_with_a_budget_set_and_the_store_gone_a_web_answer_is_refused_by_n
 ) -> None:
     os.mkdir(file.path)
     async with open_service(budget_usd=1.0) as service:
-        with pytest.raises(errors.StoreFailed, match="a daily budget is set"):
+        with pytest.raises(errors.StoreFailed, match="there is a daily budget"):
             await service.answer(LOCAL, SPEED, ignore)
     assert upstream.received == []

@@ -39,7 +39,7 @@ async def test_an_id_is_taken_only_from_the_caller_who_was_given_it(
         upstream.received.clear()
         failed, _, text = await _ask(url, "fedcba98765432100123", tool, given)
         assert failed
-        assert "not the interaction_id of an answer that was given to you" in text
+        assert "not an interaction_id that you were given" in text
         failed, _, _ = await _ask(url, "fedcba98765432100123", tool, "i-1")
         assert failed
         assert not upstream.received
