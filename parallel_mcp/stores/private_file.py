@@ -1,4 +1,4 @@
-"""A file that is this user's alone, and not somebody else's under the same name."""
+"""Creates files that only this user can read, and rejects links and other users' files in their place."""
 
 import contextlib
 import errno
@@ -7,18 +7,18 @@ import stat
 import sys
 from pathlib import Path
 
-# What SQLite keeps beside its file.
+# The files that SQLite keeps beside its own.
 _BESIDE = ("", "-wal", "-shm", "-journal")
 
 
 def make_private(path: Path) -> None:
-    """Make the file, and the folders on the way to it, for this user only, where they do not exist.
+    """Create the file and its parent folders, for this user only, unless they exist.
 
-    SQLite would make it readable for others. An existing file is not opened here: closing it would drop
-    the locks that this process has on it. Raises OSError where the name is a link or another user's.
+    SQLite would let others read it. An existing file is not opened here, because closing it would drop the locks
+    that this process holds on it. Raises OSError if the path is a link or belongs to another user.
     """
     if path.parts[:1] == ("~",):
-        raise OSError(errno.ENOENT, "no home folder is known here, so ~ means nothing")
+        raise OSError(errno.ENOENT, "there is no home folder for ~ to stand for")
     _make_folders(path.parent)
     for beside in _BESIDE:
         _check(path.with_name(path.name + beside))
@@ -28,7 +28,7 @@ def make_private(path: Path) -> None:
 
 
 def _make_folders(folder: Path) -> None:
-    """`mkdir` gives only the last of several folders its mode."""
+    """Create each folder on its own, since `mkdir(parents=True)` applies the mode to the last one only."""
     missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
     for parent in reversed(missing):
         parent.mkdir(mode=0o700, exist_ok=True)
@@ -40,6 +40,6 @@ def _check(path: Path) -> None:
     except FileNotFoundError:
         return
     if stat.S_ISLNK(found.st_mode):
-        raise OSError(errno.ELOOP, f"{path.name} is a link, which others could lead elsewhere: name the file itself")
+        raise OSError(errno.ELOOP, f"{path.name} is a link, which others could redirect: name the file itself")
     if sys.platform != "win32" and found.st_uid != os.geteuid():
         raise OSError(errno.EPERM, f"{path.name} belongs to another user")

@@ -2,21 +2,21 @@
 -- slot. ARGV is the method, then names and values. Times are whole microseconds of Redis's own clock, money
 -- whole billionths of a dollar.
 --
---   row:ID        a hash, the research          waiting:ID    a sorted set of waiters by when they lapse
+--   row:ID        a hash, the research run      waiting:ID    a sorted set of waiters by when they lapse
 --   flight:KEY    the id that is in flight      done:KEY      the id that was completed last
---   open:ID       a hash: holder -> line        line:NUMBER   a hash, a charge that is not settled yet
+--   open:ID       a hash: holder -> line        line:NUMBER   a hash, an unsettled charge
 --   history:CALLER  a sorted set of ids by age  spent:DAY:CALLER, budget:DAY:PAYER  the ledger's totals
---   working:CALLER  a hash: id -> bytes of a question in flight  window:PAYER  the last minute's requests by time
+--   working:CALLER  a hash: id -> bytes of the question  window:PAYER  the last minute's requests by time
 --
--- Every key expires. Calling a method again with the same arguments does nothing more, so that a call whose
--- reply was lost can be sent again.
+-- Every key expires. Calling a method again with the same arguments has no further effect, so that a call whose
+-- reply was lost can be repeated.
 
 local DAY, MINUTE = 86400 * 1000000, 60 * 1000000
 local REPLIED = {
   'id', 'caller', 'payer', 'origin', 'question', 'status', 'created', 'attempts', 'holder', 'due', 'finished',
   'error', 'maybe', 'cost', 'answer',
 }
--- What the script itself looks at: no question, no answer.
+-- The fields that the script itself reads: not the question, not the answer.
 local KNOWN = {
   'id', 'caller', 'payer', 'origin', 'status', 'created', 'attempts', 'holder', 'due', 'finished', 'maybe', 'cost',
   'key', 'claim', 'model',
@@ -33,10 +33,10 @@ local today = math.floor(now / DAY)
 local function key(kind, name) return KEYS[1] .. ':' .. kind .. ':' .. name end
 local function whole(number) return string.format('%.0f', number) end
 
--- What belongs to a row that is in flight stays for the retention and a day from its last use on.
+-- The keys of a row in flight stay for the retention time and a day, counted from their last use.
 local function expire(name) redis.call('PEXPIRE', name, whole((KEEP + DAY) / 1000)) end
 
--- What belongs to a row that is over stays for the retention from its end on.
+-- The keys of a finished row stay for the retention time, counted from its end.
 local function expire_after(name, finished) redis.call('PEXPIRE', name, whole((finished + KEEP - now) / 1000)) end
 
 local function load(id)
@@ -52,7 +52,7 @@ local function load(id)
   return row
 end
 
--- As the client gets it.
+-- A row as the client gets it.
 local function reply(id, entry)
   local values = redis.call('HMGET', key('row', id), unpack(REPLIED))
   return { entry or 'row', whole(now), unpack(values, 1, #REPLIED) }
@@ -64,7 +64,7 @@ local function reply_without_answer(id)
   return { 'row', whole(now), unpack(values, 1, #REPLIED) }
 end
 
--- Write some fields of a row and drop others.
+-- Set some fields of a row and delete others.
 local function write(row, fields, dropped)
   local name, flat = key('row', row.id), {}
   for field, value in pairs(fields) do
@@ -79,7 +79,7 @@ local function write(row, fields, dropped)
 end
 
 -- The row is not in flight any more.
-local function land(row)
+local function leave_flight(row)
   if row.key and redis.call('GET', key('flight', row.key)) == row.id then
     redis.call('DEL', key('flight', row.key))
   end
@@ -87,7 +87,7 @@ local function land(row)
   redis.call('DEL', key('waiting', row.id))
 end
 
--- What would be too much for one caller: how many rows it has in flight, or nil.
+-- How many rows a caller has in flight, if one more would be too many or too large; else nil.
 local function too_many(caller, bytes)
   local name = key('working', caller)
   if redis.call('HLEN', name) >= tonumber(given.most_runs) then
@@ -112,7 +112,7 @@ local function same_scope(row)
   return row.caller == given.caller and row.payer == given.payer and row.origin == given.origin
 end
 
--- An empty payer or origin means every one.
+-- An empty payer or origin matches all.
 local function seen(row)
   return row.caller == given.caller and (given.payer == '' or row.payer == given.payer)
     and (given.origin == '' or row.origin == given.origin)
@@ -139,7 +139,7 @@ local function tally(line, requests, usd, maybe)
   redis.call('EXPIRE', total, 2 * 86400)
 end
 
--- Charge a request; what was spent, where the budget does not allow it.
+-- Charge a request. Returns what was spent if the budget does not allow it, else nil.
 local function reserve(scope, model)
   local price, name = tonumber(given.price), key('line', given.line)
   if price == 0 or redis.call('EXISTS', name) == 1 then return nil end
@@ -155,7 +155,7 @@ local function reserve(scope, model)
   return nil
 end
 
--- Settle a charge; what was given back.
+-- Settle a charge. Returns what was given back.
 local function settle(number, settlement)
   local name = key('line', number)
   local values = redis.call('HMGET', name, 'day', 'caller', 'payer', 'model', 'usd')
@@ -168,7 +168,7 @@ local function settle(number, settlement)
   return settlement == 'unsent' and usd or 0
 end
 
--- Settle the request that this holder has out; what was given back, or nil where it has none.
+-- Settle the request that this holder has in flight. Returns what was given back, or nil if it has none.
 local function settle_own(settlement)
   local number = redis.call('HGET', key('open', given.id), given.holder)
   if not number then return nil end
@@ -176,13 +176,13 @@ local function settle_own(settlement)
   return settle(number, settlement)
 end
 
--- Waiters are in one sorted set for each row, which goes with its last lease.
+-- Whether anybody waits for a row. Each row has a sorted set of waiters.
 local function waiting(id)
   redis.call('ZREMRANGEBYSCORE', key('waiting', id), '-inf', whole(now))
   return redis.call('ZCARD', key('waiting', id)) > 0
 end
 
--- The oldest of a history whose rows have expired.
+-- Drop the oldest ids of a history if their rows have expired.
 local function trim(caller)
   local name = key('history', caller)
   for _, id in ipairs(redis.call('ZRANGE', name, 0, 9)) do
@@ -191,7 +191,7 @@ local function trim(caller)
 end
 
 local function erase(row)
-  land(row)
+  leave_flight(row)
   redis.call('DEL', key('row', row.id), key('waiting', row.id))
   redis.call('ZREM', key('history', row.caller), row.id)
 end
@@ -237,7 +237,7 @@ function methods.get()
   return reply(row.id)
 end
 
--- SET is refused where Redis is full; what deletes is not.
+-- A full Redis refuses SET, but not commands that delete.
 function methods.check()
   redis.call('SET', KEYS[1] .. ':check', '1', 'EX', '60')
   return { 'none' }
@@ -255,7 +255,7 @@ function methods.claim()
   local as_seen = row.holder == given.seen_holder and row.due == tonumber(given.seen_due)
   if not lapsed(row) or not as_seen then return { 'none' } end
   if row.attempts >= MOST then
-    land(row)
+    leave_flight(row)
     write(row, { status = 'failed', finished = now, error = given.interrupted, maybe = 1, claim = given.line },
       { 'key', 'holder', 'due' })
     return reply(row.id)
@@ -289,14 +289,14 @@ function methods.release()
     write(row, { attempts = attempts, cost = row.cost - (back or 0), maybe = attempts > 0 and row.maybe or 0 })
   end
   if mine then redis.call('HDEL', key('row', row.id), 'holder', 'due') end
-  -- Nothing was ever sent for it, and nobody wants it.
+  -- Nothing was sent for it, and nobody wants it.
   if row then row = load(given.id) end
   if row and row.status == 'cancelled' and row.attempts == 0 then erase(row) end
   return { 'none' }
 end
 
 local function complete(row)
-  land(row)
+  leave_flight(row)
   if row.key and given.reusable then
     redis.call('SET', key('done', row.key), row.id)
     expire_after(key('done', row.key), now)
@@ -306,13 +306,13 @@ local function complete(row)
 end
 
 local function fail(row)
-  land(row)
+  leave_flight(row)
   local maybe = (given.maybe or row.attempts > 1) and 1 or 0
   write(row, { status = 'failed', error = given.error, finished = now, maybe = maybe }, { 'key', 'holder', 'due' })
 end
 
 function methods.finish()
-  -- Settled whatever becomes of the row: this request was paid, or not.
+  -- Settled whatever becomes of the row, since the request was billed or not regardless.
   local back = settle_own(given.settlement)
   local row = load(given.id)
   if not row then return { 'none' } end
@@ -331,8 +331,8 @@ function methods.cancel()
   if row.status ~= 'working' then return reply(row.id) end
   if given.waiter then redis.call('ZREM', key('waiting', row.id), given.waiter) end
   if not waiting(row.id) then
-    land(row)
-    -- The holder stays noted, so that it can still say that nothing had been sent.
+    leave_flight(row)
+    -- The holder stays, so that it can still report that nothing was sent.
     write(row, { status = 'cancelled', finished = now, maybe = row.attempts > 0 and 1 or 0 }, { 'key', 'due' })
     if row.attempts == 0 then
       local gone = reply(row.id)
@@ -386,7 +386,7 @@ function methods.settle()
   return { 'none' }
 end
 
--- Count one more request of a payer's last minute, unless it is full or others are ahead; how long to wait.
+-- Count a request in a payer's last minute, unless it is full or others are ahead. Returns how long to wait.
 function methods.turn()
   local name, limit, ahead = key('window', given.payer), tonumber(given.limit), tonumber(given.ahead)
   redis.call('ZREMRANGEBYSCORE', name, '-inf', whole(now - MINUTE))
@@ -405,7 +405,7 @@ function methods.turn()
   return { 'wait', whole((tonumber(sent_at) or now) + minutes * MINUTE - now) }
 end
 
--- Day, then the totals as fields and values, for each day that has any.
+-- For each day with any totals: the day, then the totals as fields and values.
 function methods.spent()
   local found = {}
   for day = today, today - tonumber(given.days) + 1, -1 do

@@ -1,4 +1,4 @@
-"""Research runs in Redis, which any number of machines share; needs the extra `redis`."""
+"""Research runs in Redis, shared by any number of machines. Needs the extra `redis`."""
 
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,21 +33,21 @@ PREFIX = "parallel-mcp"
 CONNECT_SECONDS = 2.0
 REPLY_SECONDS = 2.0
 TURN_SECONDS = 5.0
-"""How long a call waits for one of the connections."""
+"""How long a call waits for a free connection."""
 CONNECTIONS = 16
 DAY_SECONDS = 86400
 SCHEMES = ("redis://", "rediss://", "unix://")
 
 
 def lua() -> str:
-    """The script that is every method."""
+    """The script that implements every method."""
     return resources.files("parallel_mcp.stores").joinpath("redis.lua").read_text("utf-8")
 
 
 class RedisStore:
-    """A `Store` in Redis; each method is one call of one script, and its time is Redis's own.
+    """A `Store` in Redis. Each method is one call of one script, and its time is Redis's own.
 
-    It connects at the first use, so that a server starts without Redis.
+    It connects on first use, so that a server starts even if Redis is down.
     """
 
     def __init__(self, url: str, *, retention_days: float = 30, prefix: str = PREFIX) -> None:
@@ -59,7 +59,7 @@ class RedisStore:
         self._script: AsyncScript | None = None
 
     def source(self) -> str:
-        """The script that is every method."""
+        """The script that implements every method."""
         return lua()
 
     async def close(self) -> None:
@@ -176,7 +176,7 @@ class RedisStore:
             raise errors.BudgetReached(budget or 0.0, int(found[1]) / 1e9, price)
 
     async def risks(self) -> tuple[Sequence[str], Sequence[str]]:
-        """How Redis's own settings lose answers that were paid for: what does, and what may. Raises StoreFailed."""
+        """What in Redis's own settings loses answers, and what may lose some. Raises StoreFailed."""
         with self._mapped():
             self._connected()
             assert self._client is not None
@@ -184,7 +184,7 @@ class RedisStore:
         return _risks(memory, disk)
 
     async def _call(self, method: str, **given: object) -> Any:
-        """Run a method of the script. What is None is left out. Raises StoreFailed."""
+        """Run a method of the script, without the arguments that are None. Raises StoreFailed."""
         terms = {
             "lease": _micro(LEASE_SECONDS),
             "keep": self._keep,
@@ -201,7 +201,7 @@ class RedisStore:
         return self._script
 
     async def take_turn(self, payer: str, per_minute: int, ahead: int) -> float:
-        """Count one more request of a payer's last minute, by Redis's clock: a SharedWindow."""
+        """Implements SharedWindow: count a request in the payer's last minute, by Redis's clock."""
         line = secrets.randbits(53)
         found = await self._call("turn", payer=payer, limit=per_minute, ahead=ahead, line=line)
         return int(found[1]) / 1e6
@@ -215,19 +215,19 @@ class RedisStore:
 
     @contextmanager
     def _mapped(self) -> Iterator[None]:
-        """Turn what Redis's client raises into StoreFailed; the URL, which may hold a password, is not repeated."""
+        """Turn the errors of Redis's client into StoreFailed, without the URL, which may contain a password."""
         try:
             yield
         except ImportError as error:
             raise errors.StoreFailed(f"{self._failing} {_reason(error)}") from error
         except _failures() as error:
-            # Without the cause where it may quote the URL.
+            # A ValueError may quote the URL, so it is not the cause.
             cause = None if isinstance(error, ValueError) else error
             raise errors.StoreFailed(f"{self._failing} {_reason(error)}") from cause
 
     @property
     def _failing(self) -> str:
-        return f"Research is stored in {self._place}, and that failed:"
+        return f"The research store ({self._place}) failed:"
 
 
 def _risks(memory: Mapping[str, Any], disk: Mapping[str, Any]) -> tuple[Sequence[str], Sequence[str]]:
@@ -235,15 +235,15 @@ def _risks(memory: Mapping[str, Any], disk: Mapping[str, Any]) -> tuple[Sequence
     notes: list[str] = []
     policy = str(memory.get("maxmemory_policy", "noeviction"))
     if policy != "noeviction":
-        evicts = f"its maxmemory-policy is {policy}, which deletes answers and what was spent: set noeviction"
+        evicts = f"its maxmemory-policy is {policy}, which deletes answers and ledger entries: set noeviction"
         (faults if int(memory.get("maxmemory", 0)) else notes).append(evicts)
     if not disk.get("aof_enabled"):
-        notes.append("without appendonly it forgets the newest answers when it stops: set appendonly yes")
+        notes.append("without appendonly it loses the newest answers when it stops: set appendonly yes")
     return faults, notes
 
 
 def client(url: str) -> "Redis":
-    """A client with short timeouts. Raises ImportError without the package, ValueError for a wrong URL."""
+    """A client with short timeouts. Raises ImportError without the package, ValueError for an invalid URL."""
     from redis.asyncio import BlockingConnectionPool, Redis
     from redis.asyncio.retry import Retry
     from redis.backoff import ConstantBackoff
@@ -254,14 +254,14 @@ def client(url: str) -> "Redis":
         timeout=TURN_SECONDS,
         socket_connect_timeout=CONNECT_SECONDS,
         socket_timeout=REPLY_SECONDS,
-        # Once more, for a connection that Redis closed while nobody used it. That is safe: see the script.
+        # One retry, in case Redis closed an idle connection. Repeating a call is safe: see the script.
         retry=Retry(ConstantBackoff(0.05), 1),
     )
     return Redis.from_pool(pool)
 
 
 def place(url: str) -> str:
-    """Where a URL's Redis is, in words, without user, password and options."""
+    """Where the Redis of a URL is, in words, without user, password and options."""
     try:
         parts = urlsplit(url)
         if parts.scheme == "unix":
@@ -272,30 +272,30 @@ def place(url: str) -> str:
 
 
 def _failures() -> tuple[type[Exception], ...]:
-    """What Redis and the way to it can raise; the package is there once this is called."""
+    """The errors of Redis and its connections. Called only once the package is imported."""
     from redis.exceptions import RedisError
 
     return RedisError, OSError, ValueError
 
 
 def _reason(error: Exception) -> str:
-    """Why it failed and what to do, in our words: the client's own may quote the URL."""
+    """Why it failed and what to do. Not the client's own words, which may quote the URL."""
     if isinstance(error, ImportError):
-        return 'the package redis is missing. Install it with pip install "parallel-mcp[redis]".'
+        return 'the redis package is missing. Install it with pip install "parallel-mcp[redis]".'
     if isinstance(error, ValueError):
-        return "PARALLEL_MCP_STORE is no URL that can be used, or a row cannot be read by this version."
+        return "PARALLEL_MCP_STORE is not a usable URL, or this version cannot read a row."
     name = type(error).__name__
     said = str(error.args[0] if error.args else "").partition(" ")[0]
     return _REASONS.get(name) or _REPLIES.get(said) or f"the connection failed ({name}). Is Redis running there?"
 
 
 _REASONS = {
-    "AuthenticationError": "it refused the user or the password in PARALLEL_MCP_STORE.",
-    "AuthorizationError": "it refused the user or the password in PARALLEL_MCP_STORE.",
-    "BusyLoadingError": "it has just started and still loads its data. Try again in a moment.",
-    "MaxConnectionsError": "too many calls use it at once. Try again in a moment.",
+    "AuthenticationError": "it rejected the user or password in PARALLEL_MCP_STORE.",
+    "AuthorizationError": "it rejected the user or password in PARALLEL_MCP_STORE.",
+    "BusyLoadingError": "it has just started and is still loading its data. Try again in a moment.",
+    "MaxConnectionsError": "too many calls are using it at once. Try again in a moment.",
     "NoPermissionError": "its user may not run scripts (EVALSHA, SCRIPT LOAD) or use these keys.",
-    "OutOfMemoryError": "its memory is full. Raise its maxmemory, or shorten PARALLEL_MCP_RETENTION_DAYS.",
+    "OutOfMemoryError": "its memory is full. Raise its maxmemory, or lower PARALLEL_MCP_RETENTION_DAYS.",
     "ReadOnlyError": "it is a read-only replica. Set PARALLEL_MCP_STORE to the primary.",
     "TimeoutError": f"it did not answer within {REPLY_SECONDS:g} s.",
 }
@@ -303,9 +303,9 @@ _REASONS = {
 
 _REPLIES = {
     "MISCONF": "it cannot write its data to disk. See Redis's log.",
-    "NOAUTH": "it wants a password: put it into PARALLEL_MCP_STORE.",
-    "WRONGPASS": "it refused the user or the password in PARALLEL_MCP_STORE.",
-    "NOREPLICAS": "it has too few replicas to write.",
+    "NOAUTH": "it requires a password: add it to PARALLEL_MCP_STORE.",
+    "WRONGPASS": "it rejected the user or password in PARALLEL_MCP_STORE.",
+    "NOREPLICAS": "it has too few replicas to accept writes.",
     "MOVED": "it is a cluster, which this store cannot use.",
     "CLUSTERDOWN": "it is a cluster, which this store cannot use.",
 }
@@ -321,7 +321,7 @@ def _scope(scope: Scope) -> dict[str, str]:
 
 
 def _charge(price: float, budget: float | None) -> dict[str, int | None]:
-    """A charge as the script takes it. Its number is made here, so that it is the same when it is sent again."""
+    """A charge as the script takes it. Its number is made here, so that a repeated call has the same one."""
     return {
         "price": round(price * 1e9),
         "budget": None if budget is None else round(budget * 1e9),
@@ -363,7 +363,7 @@ def _read(found: Sequence[bytes]) -> ResearchRun:
 
 
 def _totals(found: Sequence[bytes], payer: str) -> Iterator[Spent]:
-    """A day's totals by model. An empty payer means every payer."""
+    """A day's totals by model. An empty payer matches all."""
     day = datetime.fromtimestamp(int(found[0]) * DAY_SECONDS, UTC).strftime("%Y-%m-%d")
     sums: dict[str, dict[str, int]] = {}
     for name, value in zip(found[1::2], found[2::2], strict=True):

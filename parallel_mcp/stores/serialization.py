@@ -1,7 +1,7 @@
-"""Questions and answers as JSON text in a store, and back again exactly as they were.
+"""Questions and answers as JSON text for a store, and back again unchanged.
 
-UTF-8 by pydantic. What it refuses, which is lone surrogates, is plain ASCII JSON by the standard library: what came
-back must not be lost for that.
+pydantic writes UTF-8. It rejects lone surrogates, so texts with any are written as ASCII by the standard library:
+an answer must not be lost because of one.
 """
 
 import json
@@ -15,14 +15,14 @@ from parallel_mcp.models import Answer, Question
 def dump(value: Question | Answer) -> str:
     """The text to store."""
     try:
-        # Not model_dump_json, which makes null of NaN.
+        # Not model_dump_json, which turns NaN into null.
         return to_json(value, inf_nan_mode="constants").decode()
     except PydanticSerializationError:
         return json.dumps(value.model_dump(), separators=(",", ":"))
 
 
 def load_question(text: str | bytes) -> Question:
-    """A stored question. Raises ValueError where it cannot be read."""
+    """A stored question. Raises ValueError if it is unreadable."""
     try:
         return Question.model_validate_json(text)
     except ValidationError:
@@ -30,7 +30,7 @@ def load_question(text: str | bytes) -> Question:
 
 
 def load_answer(text: str | bytes) -> Answer:
-    """A stored answer. Raises ValueError where it cannot be read."""
+    """A stored answer. Raises ValueError if it is unreadable."""
     try:
         return Answer.model_validate_json(text)
     except ValidationError:

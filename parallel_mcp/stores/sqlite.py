@@ -1,4 +1,4 @@
-"""Research runs in one SQLite file, which any number of processes of one machine share."""
+"""Research runs in one SQLite file, shared by any number of processes on one machine."""
 
 import os
 import sqlite3
@@ -31,14 +31,13 @@ from parallel_mcp.stores.sqlite_writer import SQLiteWriter
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection, float], T]
-"""What one transaction does, with the store's now."""
+"""What one transaction does, given the store's current time."""
 
 SWEEP_SECONDS = 600.0
 DAY_SECONDS = 86400.0
 LEDGER_DAYS = 400
 
-# Neither STRICT nor RETURNING, so that SQLite 3.24 and later will do: some systems that have Python 3.11
-# still bring 3.34.
+# Without STRICT and RETURNING, so that SQLite 3.24 is enough: some systems with Python 3.11 still have 3.34.
 _FIRST = (
     """
     CREATE TABLE research (
@@ -89,7 +88,7 @@ _FIRST = (
 )
 
 
-# The database itself counts the day's total of each payer, so that a budget costs the same after any number of calls.
+# The database keeps each payer's total for the day, so that checking a budget never takes longer after more calls.
 _SECOND = (
     "ALTER TABLE research ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0",  # of the question
     "CREATE INDEX research_working ON research (caller, bytes) WHERE status = 'working'",
@@ -111,10 +110,10 @@ _SECOND = (
 
 
 class SQLiteStore:
-    """A `Store` in a SQLite file, or in memory where `path` is None. `clock` gives Unix seconds.
+    """A `Store` in a SQLite file, or in memory if `path` is None. `clock` returns Unix seconds.
 
-    What came back is on the disk before it is given; so is what is charged while a budget is set. The rest survives
-    this process at once, and reaches the disk with the next such commit or by the system's own writing.
+    An answer is on the disk before anyone gets it, and so is a charge if there is a budget. Everything else survives
+    this process at once, and reaches the disk with the next such commit or when the system writes it.
     """
 
     def __init__(
@@ -232,7 +231,7 @@ class SQLiteStore:
             db.execute(
                 "UPDATE research SET holder = NULL, due = NULL WHERE id = ? AND holder = ?", (research_id, holder)
             )
-            # Nothing was ever sent for it, and nobody wants it.
+            # Nothing was sent for it, and nobody wants it.
             db.execute("DELETE FROM research WHERE id = ? AND status = 'cancelled' AND attempts = 0", (research_id,))
 
         await self._run(work)
@@ -241,7 +240,7 @@ class SQLiteStore:
         """See Store."""
 
         def work(db: sqlite3.Connection, now: float) -> ResearchRun | None:
-            # Settled whatever becomes of the row: this request was paid, or not.
+            # Settled whatever becomes of the row, since the request was billed or not regardless.
             back = _settled(db, _charge(db, research_id, holder), outcome.settlement)
             db.execute("UPDATE research SET cost_usd = cost_usd - ? WHERE id = ?", (back, research_id))
             row = _found(db, research_id, now)
@@ -265,7 +264,7 @@ class SQLiteStore:
             db.execute("DELETE FROM waiting WHERE id = ? AND (waiter = ? OR due <= ?)", (research_id, waiter, now))
             if db.execute("SELECT 1 FROM waiting WHERE id = ?", (research_id,)).fetchone():
                 return row
-            # The holder stays noted, so that it can still say that nothing had been sent.
+            # The holder stays, so that it can still report that nothing was sent.
             db.execute(
                 "UPDATE research SET status = 'cancelled', key = NULL, due = NULL, finished_at = ?,"
                 " may_be_billed = attempts > 0 WHERE id = ?",
@@ -313,7 +312,7 @@ class SQLiteStore:
 
     async def settle(self, charge: int, settlement: Settlement) -> None:
         """See Store."""
-        failing = "The ledger counts a web_answer as possibly billed"
+        failing = "A web_answer could not be settled and counts as possibly billed"
         self._writer.post(self._timed(lambda db, _: _settled(db, charge, settlement)), failing)
 
     async def spent(self, scope: Scope, days: int = 31) -> Sequence[Spent]:
@@ -334,7 +333,7 @@ class SQLiteStore:
         return await self._writer.run(self._timed(work), durable=durable)
 
     def _timed(self, work: Work[T]) -> Callable[[sqlite3.Connection], T]:
-        """The work with the store's now."""
+        """The work, given the store's current time."""
 
         def timed(db: sqlite3.Connection) -> T:
             now = self._clock()
@@ -344,7 +343,7 @@ class SQLiteStore:
         return timed
 
     def _sweep(self, db: sqlite3.Connection, now: float) -> None:
-        """Delete what is older than the retention, now and then."""
+        """Delete what is older than the retention time, every so often."""
         if 0 <= now - self._swept < min(SWEEP_SECONDS, self._retention):
             return
         self._swept = now
@@ -368,7 +367,7 @@ _WITHOUT_ANSWER = (
 
 
 def _like(db: sqlite3.Connection, new: NewRun, now: float) -> ResearchRun | None:
-    """The row under way for the same question, or one that was completed lately."""
+    """The row in flight for the same question, or one completed recently."""
     since = now - new.reuse_seconds if new.reuse_seconds > 0 else float("inf")
     found = db.execute(
         "SELECT * FROM research WHERE key = ? AND (status = 'working'"
@@ -379,7 +378,7 @@ def _like(db: sqlite3.Connection, new: NewRun, now: float) -> ResearchRun | None
 
 
 def _check_working(db: sqlite3.Connection, caller: str, more_bytes: int) -> None:
-    """Raise TooManyWorking where a caller has too many runs in flight, or too large ones."""
+    """Raise TooManyWorking if a caller has too many runs in flight, or too large ones."""
     runs, size = db.execute(
         "SELECT count(*), coalesce(sum(bytes), 0) FROM research WHERE caller = ? AND status = 'working'", (caller,)
     ).fetchone()
@@ -416,7 +415,7 @@ def _insert(db: sqlite3.Connection, new: NewRun, question: str, now: float) -> R
 
 
 def _note(db: sqlite3.Connection, research_id: str, waiter: str, now: float) -> None:
-    """Note a waiter for a lease's time; not at every look, for each time is a write to the disk."""
+    """Note a waiter for the time of a lease. Renewed only after half of it, since each time is a write."""
     noted = db.execute("SELECT due FROM waiting WHERE id = ? AND waiter = ?", (research_id, waiter)).fetchone()
     if noted is None or not now + LEASE_SECONDS / 2 < noted["due"] <= now + LEASE_SECONDS:
         db.execute("INSERT OR REPLACE INTO waiting VALUES (?, ?, ?)", (research_id, waiter, now + LEASE_SECONDS))
@@ -462,7 +461,7 @@ def _fail(db: sqlite3.Connection, row: ResearchRun, outcome: Outcome, now: float
 
 
 def _take_back(db: sqlite3.Connection, row: ResearchRun, back: float) -> None:
-    """A request of this row was not sent after all; `back` is what it would have cost."""
+    """Uncount a request of this row that was not sent. `back` is what it would have cost."""
     db.execute(
         "UPDATE research SET attempts = attempts - 1, cost_usd = cost_usd - ?,"
         " may_be_billed = may_be_billed AND attempts > 1 WHERE id = ?",
@@ -481,13 +480,13 @@ def _reserve(
     research_id: str | None = None,
     holder: str | None = None,
 ) -> int:
-    """A line in the ledger; its number, or 0 where there is nothing to pay. Raises BudgetReached."""
+    """Add a line to the ledger. Returns its number, or 0 if there is nothing to pay. Raises BudgetReached."""
     if not price:
         return 0
     if budget is not None:
         found = db.execute("SELECT usd FROM total WHERE payer = ? AND day = ?", (scope.payer, _day(now))).fetchone()
         spent = found["usd"] if found is not None else 0.0
-        # Half a thousandth of a cent: sums of floats must not refuse the last call that fits.
+        # Half a thousandth of a cent of slack, so that rounding does not refuse the last call that fits.
         if spent + price > budget + 5e-6:
             raise errors.BudgetReached(budget, spent, price)
     line = (_day(now), scope.caller, scope.payer, model, research_id, holder, price)
@@ -495,7 +494,7 @@ def _reserve(
 
 
 def _charge(db: sqlite3.Connection, research_id: str, holder: str) -> int:
-    """The number of the line for the request that this holder has out; 0 for none."""
+    """The ledger line of the request that this holder has in flight, or 0."""
     number: int = db.execute(
         "SELECT coalesce(max(number), 0) FROM ledger WHERE research = ? AND holder = ? AND state = 'sent'",
         (research_id, holder),
@@ -504,7 +503,7 @@ def _charge(db: sqlite3.Connection, research_id: str, holder: str) -> int:
 
 
 def _settled(db: sqlite3.Connection, charge: int, settlement: Settlement) -> float:
-    """Settle a line; the US dollars that were given back."""
+    """Settle a line. Returns the US dollars given back."""
     if settlement != "unsent":
         db.execute("UPDATE ledger SET state = ? WHERE number = ?", (settlement, charge))
         return 0.0

@@ -1,4 +1,4 @@
-"""A SQLite file: opened at its first use, its errors in words."""
+"""A SQLite file that opens on first use and explains its errors."""
 
 import contextlib
 import errno
@@ -12,11 +12,11 @@ from parallel_mcp import errors
 from parallel_mcp.stores.private_file import make_private
 
 LOCK_SECONDS = 0.1
-"""How long one attempt waits while another program holds the file."""
+"""How long one attempt waits for another program to release the file."""
 
 
 LEAST_FREE_BYTES = 256 * 1024
-"""What a large answer takes."""
+"""Enough for a large answer."""
 
 
 class FileHeld(errors.StoreFailed):
@@ -24,10 +24,10 @@ class FileHeld(errors.StoreFailed):
 
 
 class SQLiteFile:
-    """A connection to a file, or to a database in memory where `path` is None.
+    """A connection to a file, or to a database in memory if `path` is None.
 
-    It is opened at the first use, and again after a failure or when another file stands in its place. `schema` is the
-    statements of each version: a file of an older one gets those that it lacks.
+    It opens on first use, and again after a failure or if the file was replaced. `schema` has the statements of each
+    version: an older file gets the ones it lacks.
     """
 
     def __init__(self, path: Path | None, schema: Sequence[Sequence[str]]) -> None:
@@ -45,9 +45,9 @@ class SQLiteFile:
 
     @contextmanager
     def transaction(self, *, durable: bool) -> Iterator[sqlite3.Connection]:
-        """Everything in the block, or nothing of it; a durable one is on the disk afterwards.
+        """Commit everything in the block, or nothing. A durable transaction is on the disk afterwards.
 
-        Raises FileHeld, or StoreFailed for what SQLite and the system raise.
+        Raises FileHeld, or StoreFailed for other errors of SQLite and the system.
         """
         try:
             db = self._ready()
@@ -60,18 +60,18 @@ class SQLiteFile:
             raise self.failed(error) from error
 
     def check_room(self) -> None:
-        """Raises StoreFailed where the disk has no room: a small write may still find some in SQLite's own files."""
+        """Raise StoreFailed if the disk is full. A small write may still fit into SQLite's own files."""
         if self._path is not None and shutil.disk_usage(self._path.parent).free < LEAST_FREE_BYTES:
             raise self.failed(OSError(errno.ENOSPC, "the disk is full"))
 
     def failed(self, error: Exception) -> errors.StoreFailed:
-        """The error of ours for one of SQLite's, of the system's, or for a row that cannot be read."""
+        """The StoreFailed for an error of SQLite or the system, or for an unreadable row."""
         held = _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-        words = f"Research is stored in {self._path or 'memory'}, and that failed: {_reason(error)}"
+        words = f"The research store ({self._path or 'memory'}) failed: {_reason(error)}"
         return FileHeld(words) if held else errors.StoreFailed(words)
 
     def _ready(self) -> sqlite3.Connection:
-        """The connection, to the file that has the name now."""
+        """The connection to the file that is at the path now."""
         if self._connection is not None and self._path is not None and _identity(self._path) != self._opened_file:
             self.close()
         if self._connection is None:
@@ -81,7 +81,7 @@ class SQLiteFile:
         return self._connection
 
     def _sync(self, db: sqlite3.Connection, durable: bool) -> None:
-        """With a write-ahead log, NORMAL leaves the disk to the system until a FULL commit syncs all that is there."""
+        """Set whether commits sync. With a write-ahead log, a FULL commit also syncs all NORMAL ones before it."""
         if durable != self._durable:
             db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self._durable = durable
@@ -106,9 +106,9 @@ class SQLiteFile:
     def _prepare(self, db: sqlite3.Connection) -> None:
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version > len(self._schema):
-            raise sqlite3.DatabaseError("it was written by a newer parallel-mcp; update this one")
+            raise sqlite3.DatabaseError("it was written by a newer parallel-mcp; upgrade this one")
         if version == 0 and db.execute("SELECT 1 FROM sqlite_master").fetchone():
-            raise sqlite3.DatabaseError("it is a database of another program; set PARALLEL_MCP_STORE to another file")
+            raise sqlite3.DatabaseError("it belongs to another program; set PARALLEL_MCP_STORE to another file")
         if version == len(self._schema):
             return
         for statements in self._schema[version:]:
@@ -124,7 +124,7 @@ def _whole(db: sqlite3.Connection) -> Iterator[None]:
         yield
         db.execute("COMMIT")
     except BaseException:
-        # SQLite has rolled back by itself after some errors, and cannot any more after others.
+        # After some errors SQLite has rolled back already, and after others it cannot.
         with contextlib.suppress(sqlite3.Error):
             if db.in_transaction:
                 db.execute("ROLLBACK")
@@ -140,30 +140,30 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 _REASONS = {
-    sqlite3.SQLITE_BUSY: "another program holds the file; close it, or try again.",
-    sqlite3.SQLITE_LOCKED: "another program holds the file; close it, or try again.",
+    sqlite3.SQLITE_BUSY: "another program has locked the file. Close that program, or try again.",
+    sqlite3.SQLITE_LOCKED: "another program has locked the file. Close that program, or try again.",
     sqlite3.SQLITE_FULL: "the disk is full. Free some space, or set PARALLEL_MCP_STORE to a file elsewhere.",
-    sqlite3.SQLITE_READONLY: "the file is not writable. Correct its permissions, or set PARALLEL_MCP_STORE.",
-    sqlite3.SQLITE_CANTOPEN: "the file cannot be opened. Correct its permissions, or set PARALLEL_MCP_STORE.",
-    sqlite3.SQLITE_NOTADB: "the file is damaged or is no SQLite file. Keep a copy, then move it away.",
-    sqlite3.SQLITE_CORRUPT: "the file is damaged. Keep a copy, then move it away.",
-    sqlite3.SQLITE_IOERR: "the disk failed to read or write it.",
+    sqlite3.SQLITE_READONLY: "the file is not writable. Fix its permissions, or set PARALLEL_MCP_STORE.",
+    sqlite3.SQLITE_CANTOPEN: "the file cannot be opened. Fix its permissions, or set PARALLEL_MCP_STORE.",
+    sqlite3.SQLITE_NOTADB: "the file is damaged or is not a SQLite file. Move it elsewhere, and a new one is created.",
+    sqlite3.SQLITE_CORRUPT: "the file is damaged. Move it elsewhere, and a new one is created.",
+    sqlite3.SQLITE_IOERR: "the disk failed to read or write the file.",
 }
 
 
 def _code(error: BaseException) -> int:
-    """SQLite's primary code; 0 where there is none."""
+    """SQLite's primary result code, or 0."""
     return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
 
 
 def _reason(error: BaseException) -> str:
     if isinstance(error, OSError):
-        return f"{error.strerror or 'the file cannot be opened'}. Correct that, or set PARALLEL_MCP_STORE."
+        return f"{error.strerror or 'the file cannot be opened'}. Fix that, or set PARALLEL_MCP_STORE."
     if isinstance(error, ValueError):
-        return "a row cannot be read by this version. Keep a copy of the file, then move it away."
+        return "this version cannot read a row. Move the file elsewhere, and a new one is created."
     return _REASONS.get(_code(error), f"{error}.")
 
 
 def _passing(error: Exception) -> bool:
-    """Whether the same connection will do again: it was only busy, or the disk was only full."""
+    """Whether the connection is still usable: the file was only locked, or the disk only full."""
     return _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL)

@@ -1,7 +1,7 @@
-"""One thread that owns a SQLite connection: transactions that wait at the same time are committed together.
+"""One thread that owns a SQLite connection and commits waiting transactions together.
 
-A commit costs a sync of the disk, and a hand-over to a thread and back costs more CPU than a transaction; so all that
-wait share one of each.
+A commit costs a sync of the disk, and switching to a thread and back costs more CPU than a transaction, so all
+waiting transactions share one of each.
 """
 
 import asyncio
@@ -28,15 +28,15 @@ Work = Callable[[sqlite3.Connection], T]
 """What one transaction does."""
 
 BUSY_SECONDS = 5.0
-"""How long a transaction waits while another program holds the file."""
+"""How long a transaction waits for another program to release the file."""
 
 
 POST_SECONDS = 0.05
-"""How long a transaction that nobody waits for may wait for another that is committed with it."""
+"""How long a transaction that nobody waits for may be held back, to be committed with the next."""
 
 
 class _Job(Generic[T]):
-    """A transaction, and what became of it: `done` is set on the loop that waits, or `failing` goes to the log."""
+    """A transaction and its outcome. If nobody waits for it, `failing` is the text to log if it fails."""
 
     def __init__(self, work: Work[T], durable: bool, failing: str | None = None) -> None:
         self.work = work
@@ -51,7 +51,7 @@ class _Job(Generic[T]):
 
 
 class SQLiteWriter:
-    """Runs transactions one after another in a thread of its own, which starts with the first of them."""
+    """Runs transactions one after another in its own thread, which starts with the first one."""
 
     def __init__(self, file: SQLiteFile) -> None:
         self._file = file
@@ -62,11 +62,11 @@ class SQLiteWriter:
         self._flush: asyncio.TimerHandle | None = None
 
     async def run(self, work: Work[T], *, durable: bool) -> T:
-        """What a transaction gives, once it is committed: whole, or not at all.
+        """The result of a transaction, once it is committed in full.
 
-        One that is `durable` is on the disk by then, and everything before it; another one survives this process, and
-        may be lost with the machine's power. Raises what `work` raises, or StoreFailed. Cancelled before it has begun,
-        it is not done; later, its result is given all the same, because what it did has to be known.
+        A `durable` one is on the disk by then, with everything before it. Any other survives this process, but may be
+        lost in a power failure. Raises what `work` raises, or StoreFailed. If cancelled before it has begun, it is
+        skipped; if later, its result is returned all the same, because the caller has to know what it did.
         """
         job = _Job(work, durable)
         self._put(job)
@@ -84,7 +84,7 @@ class SQLiteWriter:
         return job.result  # type: ignore[return-value]  # there is one where there is no error
 
     def post(self, work: Work[object], failing: str) -> None:
-        """Have a transaction done that nobody waits for, with the next or in a moment; `failing` goes to the log."""
+        """Run a transaction that nobody waits for, with the next one or shortly. `failing` is logged if it fails."""
         self._put(_Job(work, durable=False, failing=failing), notify=False)
         if self._flush is None:
             self._flush = asyncio.get_running_loop().call_later(POST_SECONDS, self._notify)
@@ -95,7 +95,7 @@ class SQLiteWriter:
             self._news.notify()
 
     async def close(self) -> None:
-        """End the thread after what waits, and close the file."""
+        """Finish the waiting transactions, end the thread and close the file."""
         with self._news:
             thread, self._thread = self._thread, None
             if self._flush is not None:
@@ -122,7 +122,7 @@ class SQLiteWriter:
             _deliver(self._commit(jobs))
 
     def _next(self) -> list[_Job[Any]]:
-        """All that waits, once something does; nothing once that is the end."""
+        """All waiting jobs, as soon as there are any. Empty when the writer closes."""
         with self._news:
             while not self._waiting and not self._closing:
                 self._news.wait()
@@ -131,20 +131,20 @@ class SQLiteWriter:
             return jobs
 
     def _commit(self, jobs: list[_Job[Any]]) -> list[_Job[Any]]:
-        """Do all of them in one transaction; those that are done, or have failed."""
+        """Run all jobs in one transaction. Returns those that are done or have failed."""
         try:
             self._transact(jobs)
         except FileHeld as error:
             return self._put_back(jobs, error)
         except StoreFailed as error:
             if len(jobs) > 1:
-                # One of them may be what does not fit: each alone.
+                # One of them may be too large: try each alone.
                 return [done for job in jobs for done in self._commit([job])]
             jobs[0].error = error
         return jobs
 
     def _put_back(self, jobs: list[_Job[Any]], error: FileHeld) -> list[_Job[Any]]:
-        """Nothing was done, because another program holds the file: wait on, but for those that have waited enough."""
+        """Queue jobs again that another program's lock has stopped. Returns those that have waited too long."""
         now = time.monotonic()
         with self._news:
             again = [job for job in jobs if now < job.give_up_at and not job.withdrawn]
@@ -165,7 +165,7 @@ class SQLiteWriter:
                     self._perform(db, job)
 
     def _perform(self, db: sqlite3.Connection, job: _Job[Any]) -> None:
-        """Do one of a transaction. An error of SQLite's is raised, and ends all of it; any other is this job's."""
+        """Run one job. An error of SQLite is raised and ends the whole transaction; any other fails only this job."""
         job.error = None
         try:
             with _savepoint(db):
@@ -185,7 +185,7 @@ def _savepoint(db: sqlite3.Connection) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        # SQLite has rolled everything back by itself after some errors.
+        # After some errors SQLite has rolled everything back already.
         with contextlib.suppress(sqlite3.Error):
             if db.in_transaction:
                 db.execute("ROLLBACK TO job")
@@ -195,13 +195,13 @@ def _savepoint(db: sqlite3.Connection) -> Iterator[None]:
 
 
 def _deliver(jobs: list[_Job[Any]]) -> None:
-    """Wake whoever waits for these, each loop once."""
+    """Wake those who wait for the jobs, once per event loop."""
     for job in jobs:
         if job.failing is not None and job.error is not None:
             logger.warning("%s: %s", job.failing, job.error)
     waited_for = [job for job in jobs if job.failing is None]
     for loop in {job.loop for job in waited_for}:
-        # A loop that is closed has nobody left who waits.
+        # Nobody waits on a closed loop.
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(_wake, [job for job in waited_for if job.loop is loop])
 

@@ -59,7 +59,7 @@ async def test_a_restart_by_sigkill_loses_nothing(server: RedisServer) -> None:
             store.finish(under_way.research_id, "one", answered("Meanwhile.")),
             store.charge(ALICE, "base", 0.01, 1.0),
         ):
-            with pytest.raises(StoreFailed, match=rf"Redis at 127\.0\.0\.1:{server.port}, and that failed: .*running"):
+            with pytest.raises(StoreFailed, match=rf"Redis at 127\.0\.0\.1:{server.port}\) failed: .*running"):
                 await call
         await anyio.to_thread.run_sync(server.start)
         # The desk tries again, and so does this.

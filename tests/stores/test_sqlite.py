@@ -129,9 +129,9 @@ async def test_a_file_that_another_program_holds_is_a_clear_error_and_works_late
         row = await added(store, asked())
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN EXCLUSIVE")
-            with pytest.raises(StoreFailed, match="another program holds the file"):
+            with pytest.raises(StoreFailed, match="another program has locked the file"):
                 await store.get(row.research_id, ALICE)
-            with pytest.raises(StoreFailed, match="another program holds the file"):
+            with pytest.raises(StoreFailed, match="another program has locked the file"):
                 await store.finish(row.research_id, "one", answered())
             other.execute("ROLLBACK")
         assert content_of(await store.finish(row.research_id, "one", answered())) == "Because."
@@ -142,7 +142,7 @@ async def test_a_file_that_is_held_from_the_start_works_later(path: Path, short_
         path.parent.mkdir()
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN EXCLUSIVE")
-            with pytest.raises(StoreFailed, match="another program holds the file"):
+            with pytest.raises(StoreFailed, match="another program has locked the file"):
                 await store.add_or_join(asked())
             other.execute("ROLLBACK")
         await added(store, asked())
@@ -255,9 +255,9 @@ async def test_a_damaged_file_is_a_clear_error_and_is_left_alone(path: Path) -> 
     await file.write_bytes(damaged)
     async with opened(path) as store:
         for _ in range(2):
-            with pytest.raises(StoreFailed, match=r"damaged or is no SQLite file\. Keep a copy"):
+            with pytest.raises(StoreFailed, match=r"damaged or is not a SQLite file\. Move it"):
                 await store.get(row.research_id, ALICE)
-            with pytest.raises(StoreFailed, match="damaged or is no SQLite file"):
+            with pytest.raises(StoreFailed, match="damaged or is not a SQLite file"):
                 await store.add_or_join(asked("Another"))
         assert await file.read_bytes() == damaged
         assert [beside.name for beside in path.parent.iterdir()] == [path.name]
@@ -292,7 +292,7 @@ async def test_the_database_of_another_program_is_left_alone(path: Path) -> None
         other.execute("CREATE TABLE research (mine TEXT)")
     before = await anyio.Path(path).read_bytes()
     async with opened(path) as store:
-        with pytest.raises(StoreFailed, match="a database of another program"):
+        with pytest.raises(StoreFailed, match="belongs to another program"):
             await store.list(ALICE)
     with closing(sqlite3.connect(path)) as other:
         assert other.execute("SELECT count(*) FROM sqlite_master").fetchone() == (1,)
@@ -305,7 +305,7 @@ async def test_the_file_of_a_newer_version_is_left_alone(path: Path) -> None:
     with closing(sqlite3.connect(path)) as other:
         other.execute("PRAGMA user_version = 99")
     async with opened(path) as store:
-        with pytest.raises(StoreFailed, match="newer parallel-mcp; update this one"):
+        with pytest.raises(StoreFailed, match="newer parallel-mcp; upgrade this one"):
             await store.list(ALICE)
 
 
@@ -314,7 +314,7 @@ async def test_a_row_that_cannot_be_read_is_a_clear_error_and_the_others_are_the
         broken, whole = await added(store, asked("Broken")), await added(store, asked("Whole"))
         with closing(sqlite3.connect(path)) as other, other:
             other.execute("UPDATE research SET question = '{' WHERE id = ?", (broken.research_id,))
-        with pytest.raises(StoreFailed, match="cannot be read by this version"):
+        with pytest.raises(StoreFailed, match="this version cannot read a row"):
             await store.get(broken.research_id, ALICE)
         assert await store.get(whole.research_id, ALICE) is not None
 
