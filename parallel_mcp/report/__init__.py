@@ -1,4 +1,4 @@
-"""Answers and research as text: what a tool says in prose, and a research run in every format."""
+"""Answers and research runs as text: the prose of a tool result, and files in every format."""
 
 from parallel_mcp.report.fitting import fit
 from parallel_mcp.report.formats import FORMATS, Format

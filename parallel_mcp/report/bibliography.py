@@ -1,4 +1,4 @@
-"""A research run's sources as one bibliography: what BibTeX, RIS and CSL-JSON each write in their own way."""
+"""A research run's sources as bibliography entries, which BibTeX, RIS and CSL-JSON write each in their own way."""
 
 import re
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ _URL_SAFE = ":/?#[]@!$&'()*+,;=%-._~"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One source. `key` is ASCII and differs from every other of the run; `url` is ASCII; texts are single lines."""
+    """One source. `key` is ASCII and unique within the run, `url` is ASCII, and texts are single lines."""
 
     key: str
     title: str
@@ -25,7 +25,7 @@ class Entry:
 
 
 def entries(research: Research) -> Iterator[Entry]:
-    """The sources in the order of their numbers; they were accessed on the day the run began."""
+    """The sources in the order of their numbers, accessed on the day the run started."""
     accessed = datetime.fromisoformat(research.created_at).date()
     run = re.sub("[^A-Za-z0-9]", "", research.research_id)[-8:]
     for citation in research.answer.citations if research.answer is not None else ():
@@ -46,7 +46,7 @@ def _excerpts(citation: Citation) -> tuple[str, ...]:
 
 
 def _site(url: str) -> str:
-    """The host name that a URL leads to, or "" where there is none."""
+    """The host name of a URL, or "" if it has none."""
     try:
         return (urlsplit(url).hostname or "").removeprefix("www.")
     except ValueError:

@@ -5,7 +5,7 @@ import re
 from parallel_mcp.models import Research
 from parallel_mcp.report.bibliography import Entry, entries
 
-# BibTeX counts braces even where they are escaped, so they must be commands.
+# BibTeX counts even escaped braces, so they have to be commands.
 _TEX = {
     "\\": r"\textbackslash{}",
     "{": r"\textbraceleft{}",
@@ -18,13 +18,13 @@ _SPECIAL = re.compile(r"[\\{}~^$&#%_]")
 
 
 def bibtex(research: Research) -> str:
-    """One `@misc` a source, which classic styles and BibLaTeX both know. Encoding: UTF-8."""
+    """One `@misc` per source, which classic styles and BibLaTeX both support. Encoding: UTF-8."""
     return "\n".join(_entry(entry) for entry in entries(research))
 
 
 def _entry(entry: Entry) -> str:
     fields = {
-        # Twice braced: the words keep their case, and nobody takes them for names.
+        # Double braces keep the case of the words, and keep them from being read as names.
         "title": f"{{{_tex(entry.title)}}}",
         "howpublished": _tex(entry.site),
         "url": entry.url,

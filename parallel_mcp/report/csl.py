@@ -1,4 +1,4 @@
-"""A research run's sources as CSL-JSON, for Zotero, Pandoc and every citation processor."""
+"""A research run's sources as CSL-JSON, for Zotero, Pandoc and other citation processors."""
 
 import json
 

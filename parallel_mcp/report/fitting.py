@@ -1,4 +1,4 @@
-"""An answer within a limit: what goes first, what goes last, and what never does."""
+"""Fits an answer into a limit, by dropping the least important parts first."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
@@ -6,22 +6,22 @@ from itertools import chain
 from parallel_mcp.models import Answer, Basis, Citation, Confidence
 
 LEAST_TEXT = 1_000
-"""Characters of an answer's text that stay, however little room the citations leave."""
+"""Characters of an answer's text that are always kept, however little room the citations leave."""
 
 Size = Callable[[Answer], int]
 
 
 def fit(answer: Answer, limit: int, size: Size, whole_at: str | None) -> Answer:
-    """The answer within `limit` as `size` counts it.
+    """The answer within `limit`, as measured by `size`.
 
-    There go, in this order and only as far as needed: repeated excerpts, excerpts, reasoning, the basis of children
-    into that of their parents, `content` where `data` says the same, then words from the end. Citations are never
-    cut, and data never in part: it goes as a whole, last, and only where it can be read at `whole_at`. A warning
-    names what is missing; an answer that fits is given back itself.
+    Parts are dropped in this order, and only as far as needed: repeated excerpts, excerpts, reasoning, the basis of
+    children (merged into their parents'), `content` if `data` says the same, and finally the end of the text.
+    Citations are never cut. `data` is never shortened: it is dropped as a whole, last, and only if it can be read at
+    `whole_at`. A warning names what is missing. An answer that fits is returned unchanged.
     """
     if size(answer) <= limit:
         return answer
-    where = f" The whole is at {whole_at}." if whole_at else ""
+    where = f" The full answer is at {whole_at}." if whole_at else ""
     shorter = answer
     lost = ""
     for shorter, lost in _shorter(answer):
@@ -36,7 +36,7 @@ def fit(answer: Answer, limit: int, size: Size, whole_at: str | None) -> Answer:
 
 
 def _shorter(answer: Answer) -> Iterator[tuple[Answer, str]]:
-    """The answer with less and less beside its text and data, and what is missing."""
+    """The answer with less and less besides its text and data, each with words for what is missing."""
     if any(citation.excerpts for citation in answer.citations):
         answer = answer.model_copy(update={"citations": _without_repeats(answer.citations)})
         yield answer, "Repeated excerpts were"
@@ -52,7 +52,7 @@ def _shorter(answer: Answer) -> Iterator[tuple[Answer, str]]:
         yield answer, f"{lost}, reasoning and the basis of parts were"
     if answer.data is not None and answer.content:
         answer = answer.model_copy(update={"content": ""})
-        yield answer, f"{lost}, reasoning, the basis of parts, and content that data repeats were"
+        yield answer, f"{lost}, reasoning, the basis of parts, and content that repeats data were"
 
 
 def _warned(answer: Answer, warning: str) -> Answer:
@@ -60,7 +60,7 @@ def _warned(answer: Answer, warning: str) -> Answer:
 
 
 def _without_repeats(citations: tuple[Citation, ...]) -> tuple[Citation, ...]:
-    """The citations with each excerpt once, where it comes first."""
+    """The citations with each excerpt only where it appears first."""
     seen: set[str] = set()
     once: list[Citation] = []
     for citation in citations:
@@ -72,7 +72,7 @@ def _without_repeats(citations: tuple[Citation, ...]) -> tuple[Citation, ...]:
 
 
 def _quoting(citations: tuple[Citation, ...], length: int) -> tuple[Citation, ...]:
-    """The citations with excerpts of at most `length` characters; with none at 0."""
+    """The citations with excerpts of at most `length` characters, or none if that is 0."""
     return tuple(
         citation.model_copy(
             update={"excerpts": tuple(_short(text, length) for text in citation.excerpts) if length else ()}
@@ -86,7 +86,7 @@ def _reasoning(basis: tuple[Basis, ...], length: int) -> tuple[Basis, ...]:
 
 
 def _folded(basis: tuple[Basis, ...]) -> tuple[Basis, ...]:
-    """One entry a top-level field: every source of its parts, and the lowest confidence among them."""
+    """One entry per top-level field, with all sources of its parts and the lowest confidence among them."""
     fields: dict[str, list[Basis]] = {}
     for entry in basis:
         fields.setdefault(entry.field.partition(".")[0], []).append(entry)
@@ -113,7 +113,7 @@ def _short(text: str, length: int) -> str:
 
 
 def _cut(answer: Answer, limit: int, size: Size) -> Answer:
-    """The answer with as much of its text as there is room for."""
+    """The answer with as much of its text as fits."""
     room = limit - size(answer.model_copy(update={"content": ""}))
     while True:
         room = max(room, LEAST_TEXT)
@@ -121,7 +121,7 @@ def _cut(answer: Answer, limit: int, size: Size) -> Answer:
         over = size(shorter) - limit
         if over <= 0 or room == LEAST_TEXT:
             return shorter
-        # Quotes and line ends count twice in JSON.
+        # Quotes and line breaks take two characters in JSON.
         room -= max(over, room // 50)
 
 

@@ -1,4 +1,4 @@
-"""The table of formats that a research run can be written in: command line, resources and page go by it."""
+"""The formats that a research run can be written in. The command line, the resources and the page use this table."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from parallel_mcp.report.ris import ris
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """`suffix` ends file names and resource URIs."""
+    """A format. File names and resource URIs end in `suffix`."""
 
     suffix: str
     title: str
@@ -29,4 +29,4 @@ FORMATS: Mapping[str, Format] = {
     "ris": Format("ris", "A research run's sources as RIS", "application/x-research-info-systems", ris),
     "csl": Format("csl", "A research run's sources as CSL-JSON", "application/vnd.citationstyles.csl+json", csl),
 }
-"""By the name that `--format` takes."""
+"""Formats by their names for `--format`."""

@@ -1,6 +1,6 @@
-"""A research run as one HTML file, and the same page for hosts that show MCP Apps.
+"""A research run as a single HTML file, and the same page for hosts that support MCP Apps.
 
-Both are `page/page.html`, which `npm run build --prefix parallel_mcp/report/page` makes.
+Both are `page/page.html`, built by `npm run build --prefix parallel_mcp/report/page`.
 """
 
 import html
@@ -12,19 +12,19 @@ from importlib.resources import files
 from parallel_mcp.models import Research
 
 _PLACE = "<!--research-->"
-# JSON inside a script element: ASCII, and nothing in it may look like markup.
+# JSON in a script element has to be ASCII and must not contain anything that looks like markup.
 _ESCAPES = {ord(char): f"\\u{ord(char):04x}" for char in "<>&"}
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 @cache
 def app() -> str:
-    """The page as a host loads it: it gets what it shows from the host."""
+    """The page as a host loads it. The host then sends it what to show."""
     return files("parallel_mcp.report").joinpath("page", "page.html").read_text("utf-8")
 
 
 def page(research: Research) -> str:
-    """The page with a research run in it, which opens by itself and asks for nothing."""
+    """The page with a research run in it, which opens as a file and requests nothing."""
     data = json.dumps(research.model_dump()).translate(_ESCAPES)
     title = html.escape(_SURROGATES.sub("\ufffd", " ".join(research.question.split())[:120]))
     held = (

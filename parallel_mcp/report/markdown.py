@@ -7,9 +7,9 @@ from parallel_mcp.models import Answer, Citation, Research
 
 
 def markdown(research: Research) -> str:
-    """The question, the answer as it came, and sources with the numbers that the answer uses, and their excerpts.
+    """The question, the answer as it arrived, and the sources with their excerpts, numbered as in the answer.
 
-    Titles and excerpts are text from the web: they are escaped, and only http(s) URLs become links.
+    Titles and excerpts are text from the web, so they are escaped, and only http(s) URLs become links.
     """
     facts = f"{research.model} - {research.created_at} - {research.status} - {research.seconds:.0f} s"
     parts = [f"# {_line(research.question)}", f"_{facts}_"]
@@ -25,20 +25,20 @@ def _answer(answer: Answer) -> list[str]:
     if answer.citations:
         parts += ["## Sources", "\n".join(_source(citation) for citation in answer.citations)]
     if answer.basis:
-        parts += ["## Basis", "\n".join(_because(answer))]
+        parts += ["## Basis", "\n".join(_basis(answer))]
     if answer.warnings:
         parts += ["## Notes", "\n".join(f"- {_escaped(warning)}" for warning in answer.warnings)]
     return [*parts, f"_Cost: {'unknown' if answer.cost_usd is None else f'${answer.cost_usd:.3f}'}_"]
 
 
 def _fenced(text: str) -> str:
-    """JSON in a code fence that no run of backticks inside it can close."""
+    """JSON in a code fence that no backticks in it can close."""
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}json\n{text}\n{fence}"
 
 
-def _because(answer: Answer) -> list[str]:
+def _basis(answer: Answer) -> list[str]:
     lines = []
     for entry in answer.basis:
         marks = "".join(rf"\[{number}\]" for number in entry.citations)
@@ -48,7 +48,7 @@ def _because(answer: Answer) -> list[str]:
 
 
 def _source(citation: Citation) -> str:
-    """A bullet with the number: an ordered list would count by itself, and numbers may have gaps."""
+    """A bullet with the number. An ordered list would number itself, but the numbers may have gaps."""
     lines = [rf"- \[{citation.number}\] {_link(citation)}"]
     lines += [f"  > {_line(excerpt)}" for excerpt in citation.excerpts]
     return "\n".join(lines)
@@ -61,7 +61,7 @@ def _link(citation: Citation) -> str:
 
 
 def _web_url(url: str) -> str | None:
-    """An http or https URL in ASCII, its host in punycode: letters that look alike must not pose as another host."""
+    """An http(s) URL in ASCII, with its host in punycode so that lookalike letters cannot imitate another host."""
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""

@@ -1,4 +1,4 @@
-"""An answer as the text channel of a tool result carries it: whole, with every citation, by itself."""
+"""An answer as the text of a tool result: complete on its own, with every citation."""
 
 import json
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from parallel_mcp.models import Answer, Basis, Citation
 
 
 def prose(answer: Answer, notes: Sequence[str] = ()) -> str:
-    """The answer, its sources, how sure it is, and what to be careful about; `notes` are what else is said of it."""
+    """The answer, its sources, its confidence and its warnings. `notes` are added to the warnings."""
     parts = [answer.content.strip() or _data(answer)]
     if answer.citations:
         parts.append("Sources:\n" + "\n".join(_source(citation) for citation in answer.citations))
@@ -19,7 +19,7 @@ def prose(answer: Answer, notes: Sequence[str] = ()) -> str:
 
 
 def _data(answer: Answer) -> str:
-    """The data as text, where the content went because data says the same."""
+    """The data as text, if the content was dropped because data says the same."""
     return "" if answer.data is None else json.dumps(answer.data, ensure_ascii=False)
 
 
@@ -34,7 +34,7 @@ def _line(text: str) -> str:
 
 
 def _confidence(basis: Sequence[Basis]) -> str:
-    """How sure the answer is; which sources are behind which field, where it has several."""
+    """The confidence of the answer. If it has several fields, also the sources of each."""
     if not basis:
         return ""
     if len(basis) == 1:

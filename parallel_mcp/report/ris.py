@@ -1,11 +1,11 @@
-"""A research run's sources as RIS, which reference managers import."""
+"""A research run's sources as RIS, for reference managers."""
 
 from parallel_mcp.models import Research
 from parallel_mcp.report.bibliography import Entry, entries
 
 
 def ris(research: Research) -> str:
-    """One `ELEC` record a source; lines end in CR LF as the format says. Encoding: UTF-8."""
+    """One `ELEC` record per source. Lines end in CR LF, as the format requires. Encoding: UTF-8."""
     return "".join(_record(entry) for entry in entries(research))
 
 

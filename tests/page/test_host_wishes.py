@@ -167,4 +167,4 @@ async def test_polling_slows_down_where_the_host_refuses_and_gives_up_at_last(ho
     assert all(waits), "never before its time"
     await host.page.clock.fast_forward(600_000)
     assert len(await host.log("call")) == 8
-    await expect(host.view.get_by_role("status")).to_contain_text("no longer answers")
+    await expect(host.view.get_by_role("status")).to_contain_text("no longer responds")

@@ -55,7 +55,7 @@ async def test_a_run_that_works_goes_on_by_itself_and_the_model_is_told(host: Ho
     await host.stop_the_clock()
     await host.run("call")
     await expect(host.view.locator(".working")).to_contain_text("Researching with base")
-    await expect(host.view.locator(".working")).to_contain_text("Usually done after 15 to 100 s")
+    await expect(host.view.locator(".working")).to_contain_text("Usually takes 15 to 100 s")
     await host.page.clock.fast_forward(2_900)
     assert await host.log("call") == [], "not before the time that the tool asked for"
     await host.page.clock.fast_forward(100)
@@ -101,7 +101,7 @@ async def test_a_call_that_the_host_gave_up_on_can_be_gone_on_with(host: Host, u
     await host.run("cancel", "timeout")
     await expect(host.view.get_by_role("alert")).to_contain_text("The call was stopped (timeout).")
     gate.set()
-    await host.view.get_by_role("button", name="Go on waiting").click()
+    await host.view.get_by_role("button", name="Keep waiting").click()
     await host.logged("called")
     await host.page.clock.fast_forward(3_000)
     await expect(host.view.locator("article")).to_contain_text("An answer to:")

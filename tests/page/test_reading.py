@@ -284,7 +284,7 @@ async def test_a_file_that_holds_nothing_says_so(browser: Browser, tmp_path: Pat
     file.write_text(file_of(research()).replace('"status"', '"state"', 1), "utf-8")
     page = await browser.new_page()
     await page.goto(file.as_uri())
-    await expect(page.get_by_role("alert")).to_contain_text("holds no research run")
+    await expect(page.get_by_role("alert")).to_contain_text("contains no research run")
     await page.close()
 
 

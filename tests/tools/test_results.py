@@ -89,7 +89,7 @@ def test_excerpts_are_trimmed_before_the_text_is_cut() -> None:
     assert shown(result).content == content
     assert 0 < len(shown(result).citations[0].excerpts[0]) <= 300
     assert content.strip() in text_of(result)
-    assert "Parts of excerpts were left out to fit. The whole is at research://r-1/md." in text_of(result)
+    assert "Parts of excerpts were left out to fit. The full answer is at research://r-1/md." in text_of(result)
     assert "Parts of excerpts were left out" in shown(result).warnings[0]
 
 
@@ -100,7 +100,7 @@ def test_then_the_text_is_cut_at_a_paragraph_and_both_channels_say_the_same() ->
     assert text_of(result).startswith(shown(result).content)
     assert PARAGRAPHS.startswith(shown(result).content.partition("[cut here]")[0].rstrip() + "\n\n")
     for said in (text_of(result), " ".join(shown(result).warnings)):
-        assert "left out to fit, and the text was cut. The whole is at research://r-1/md." in said
+        assert "left out to fit, and the text was cut. The full answer is at research://r-1/md." in said
     assert [link.uri for link in links_of(result)] == ["research://r-1/md"]
 
 
@@ -153,7 +153,7 @@ def test_data_that_does_not_fit_goes_as_a_whole_and_only_where_it_can_be_read() 
     result = result_of(row_of(answer), limit=20_000)
     assert max(lengths(result)) <= 20_000
     assert shown(result).data is None
-    assert "left out to fit, and so was data. The whole is at research://r-1/md." in shown(result).warnings[0]
+    assert "left out to fit, and so was data. The full answer is at research://r-1/md." in shown(result).warnings[0]
     kept = answer_result(answer, 20_000).structured_content
     assert kept is not None
     assert kept["data"] == data, "a web answer can be read nowhere else"

@@ -1,5 +1,5 @@
-// Builds page.html: one file, its script and style inlined and named by hash in its own content security policy.
-// With --check it writes nothing and fails where page.html is not what the sources give.
+// Builds page.html: a single file with its script and style inlined, and their hashes in its content security policy.
+// With --check it writes nothing and fails if page.html differs from what the sources build.
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -33,7 +33,7 @@ const size = Buffer.byteLength(page);
 if (size > MOST_BYTES) throw new Error(`page.html has ${size} bytes; at most ${MOST_BYTES} are allowed`);
 if (process.argv.includes("--check")) {
   if (readFileSync(here("page.html"), "utf8") !== page) {
-    console.error("page.html is not what its sources give: run npm run build --prefix parallel_mcp/report/page");
+    console.error("page.html is out of date: run npm run build --prefix parallel_mcp/report/page");
     process.exit(1);
   }
 } else {

@@ -1,4 +1,4 @@
-// Confidence as dots with a word, so that neither colour nor shape alone tells it.
+// Confidence as dots and a word, so that it does not depend on colour or shape alone.
 import { el } from "./dom";
 import { pathWords, plural } from "./text";
 import type { Basis, Confidence } from "./model";
@@ -6,14 +6,14 @@ import type { Basis, Confidence } from "./model";
 const LEVELS: readonly Confidence[] = ["high", "medium", "low"];
 const MOST_NAMED = 3;
 
-/** "●●○ medium", read as "medium confidence". */
+/** "●●○ medium", read aloud as "medium confidence". */
 export function confidence(level: Confidence, alone = true): HTMLElement {
   return el("span", { class: `confidence ${level}` },
     el("span", { class: "dots", "aria-hidden": "true" }, el("i"), el("i"), el("i")),
     level, alone && el("span", { class: "unseen" }, " confidence"));
 }
 
-/** How sure the answer is: one level, or how many fields have which, in a bar, with the weakest by name. */
+/** The answer's confidence: one level, or a bar with the number of fields at each level and the weakest by name. */
 export function atAGlance(basis: readonly Basis[]): HTMLElement | null {
   const rated = basis.filter((entry): entry is Basis & { confidence: Confidence } => entry.confidence !== null);
   if (!rated.length) return null;

@@ -1,9 +1,9 @@
-// The only way in which this page makes elements: by name, with text as text. No markup is ever parsed.
+// The only way this page creates elements: by name, with text as text. Markup is never parsed.
 
 type Child = Node | string | null | false | undefined;
 type Properties = { class?: string; on?: Record<string, (event: Event) => void> } & Record<string, unknown>;
 
-/** An element with attributes and children; a string becomes a text node. */
+/** An element with attributes and children. Strings become text nodes. */
 export function el<K extends keyof HTMLElementTagNameMap>(
   name: K,
   properties: Properties = {},
@@ -23,7 +23,7 @@ export function el<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-/** `details` that makes its content when it is first opened, or printed. */
+/** A `details` element that creates its content when it is first opened or printed. */
 export function folded(summary: Child[], content: () => Node[], properties: Properties = {}): HTMLDetailsElement {
   const details = el("details", properties, el("summary", {}, ...summary));
   let made = false;
@@ -38,11 +38,11 @@ export function folded(summary: Child[], content: () => Node[], properties: Prop
   return details;
 }
 
-/** Everything open while it is printed, and as it was afterwards. */
+/** Open everything for printing, and close it again afterwards. */
 export function openForPrinting(root: HTMLElement): void {
   let opened: HTMLDetailsElement[] = [];
   addEventListener("beforeprint", () => {
-    // What is opened may hold more to open.
+    // Opened content may contain more to open.
     for (let closed = shut(root); closed.length; closed = shut(root)) {
       for (const details of closed) {
         details.dispatchEvent(new Event("fill"));

@@ -1,4 +1,4 @@
-// Files to save: the host reads them from the server and saves them where the reader says.
+// Saving a run as a file: the host reads it from the server and saves it where the reader chooses.
 import { el } from "./dom";
 import type { Host } from "./host";
 import { isFields } from "./model";
@@ -13,7 +13,7 @@ const FORMATS: readonly [name: string, label: string, type: string][] = [
   ["json", "JSON", "application/json"],
 ];
 
-/** The menu of files, or null where the host saves none. `said` is told how it went. */
+/** The menu of file formats, or null if the host cannot save files. `said` is called with the outcome. */
 export function exportMenu(host: Host, report: Report, text: string, said: (words: string) => void): HTMLElement | null {
   if (!host.can("downloadFile") || !report.answer) return null;
   const id = report.researchId;
@@ -34,7 +34,7 @@ export function exportMenu(host: Host, report: Report, text: string, said: (word
   return menu;
 }
 
-/** The file itself where the host lets the page read it, else a link for the host to read. */
+/** The file itself if the host lets the page read it, otherwise a link for the host to read. */
 async function read(host: Host, uri: string, mimeType: string): Promise<Record<string, unknown>> {
   const name = uri.replace(/^research:\/\/([^/]*)\//, "research-$1.");
   if (!host.can("serverResources")) return { type: "resource_link", uri, name, mimeType };

@@ -1,4 +1,4 @@
-// A structured answer: fields, lists and tables, each with its basis beside it.
+// A structured answer: fields, lists and tables, each with its basis.
 import { confidence } from "./confidence";
 import { el } from "./dom";
 import { link, markdown, phrase } from "./markdown";
@@ -14,7 +14,7 @@ const LONGEST_LINE = 120;
 const LONGEST_CELL = 240;
 const LONGEST_JSON = 20_000;
 
-/** The data of a structured answer as sections; `basis` says what stands behind which path. */
+/** The data of a structured answer as sections. `basis` has the entries by path. */
 export class Fields {
   private readonly byPath: ReadonlyMap<string, Basis>;
 
@@ -22,7 +22,7 @@ export class Fields {
     this.byPath = new Map(basis.map((entry) => [entry.field, entry]));
   }
 
-  /** Every field at the top of the data. */
+  /** Every top-level field of the data. */
   all(data: unknown): HTMLElement {
     if (!isFields(data)) return el("div", { class: "fields" }, this.value(data, "", 0));
     return el("div", { class: "fields" }, ...Object.entries(data).map(([name, value]) =>
@@ -32,7 +32,7 @@ export class Fields {
         el("div", { class: "value" }, this.value(value, name, 1)))));
   }
 
-  /** How sure a path is and what it rests on: dots, a way to the reasoning, and marks. */
+  /** The confidence and basis of a path: dots, a button that shows the reasoning, and marks. */
   private basis(path: string): HTMLElement | null {
     const entry = this.byPath.get(path);
     if (!entry) return null;

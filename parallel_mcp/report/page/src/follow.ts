@@ -1,4 +1,4 @@
-// A run that still works is asked for again by its id, as often as the tool asked for and no oftener.
+// Polls a working run by its id, no more often than the tool asked for.
 import type { Host } from "./host";
 import { readResult } from "./results";
 import type { Result } from "./results";
@@ -6,7 +6,7 @@ import type { Result } from "./results";
 const LONGEST_PAUSE_SECONDS = 60;
 const MOST_FAILURES = 8;
 
-/** The pause before the next call; a test puts its own clock in. */
+/** The pause before the next call. A test passes its own clock. */
 export type Pause = (seconds: number, stop: AbortSignal) => Promise<void>;
 
 export const pause: Pause = (seconds, stop) =>
@@ -16,8 +16,8 @@ export const pause: Pause = (seconds, stop) =>
   });
 
 /**
- * The result of a run once it is no longer working, or null if it was stopped or the host would not ask.
- * `seen` is told of every result on the way.
+ * The result of a run once it is no longer working, or null if it was stopped or the host kept failing.
+ * `seen` is called with every result on the way.
  */
 export async function follow(
   host: Pick<Host, "request">, working: Result, stop: AbortSignal, seen: (result: Result) => void, rest: Pause = pause,
@@ -31,7 +31,7 @@ export async function follow(
     try {
       result = readResult(await host.request("tools/call", { name: "deep_research", arguments: { research_id: id } }), working.report?.question ?? "");
     } catch {
-      // The host gave up on the call, or is busy: the run itself goes on.
+      // The host gave up on the call, or is busy. The run itself continues.
       failures += 1;
       continue;
     }

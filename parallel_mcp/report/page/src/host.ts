@@ -1,4 +1,4 @@
-// The page's half of MCP Apps (2026-01-26): JSON-RPC 2.0 with the host, over postMessage.
+// The page's side of MCP Apps (2026-01-26): JSON-RPC 2.0 with the host, over postMessage.
 
 const PROTOCOL = "2026-01-26";
 const NOT_FOUND = -32601;
@@ -26,7 +26,7 @@ export interface HostContext extends Params {
   toolInfo?: { tool?: { name?: string } };
 }
 
-/** A request that the host refused or could not carry out. */
+/** The host refused a request or could not fulfil it. */
 export class HostError extends Error {}
 
 export class Host {
@@ -42,12 +42,12 @@ export class Host {
     });
   }
 
-  /** What to do when the host sends this; for a request, what is returned is the answer. */
+  /** Handle a method that the host sends. For a request, the return value is the response. */
   on(method: string, handler: Handler): void {
     this.handlers.set(method, handler);
   }
 
-  /** Says hello; `capabilities` and `context` are there afterwards. */
+  /** Initialize the connection. `capabilities` and `context` are set afterwards. */
   async connect(name: string, version: string): Promise<void> {
     const said = await this.request("ui/initialize", {
       appInfo: { name, version },
@@ -76,7 +76,7 @@ export class Host {
   }
 
   private post(message: Message): void {
-    // The host's origin is not known to a page in a sandbox, and nothing here is secret from its own host.
+    // A sandboxed page does not know its host's origin, and nothing here is secret from the host.
     this.parent.postMessage(message, "*");
   }
 

@@ -1,4 +1,4 @@
-// Puts the page together: in a host it follows what the tool does, in a file it shows the run that the file holds.
+// Assembles the page. In a host it follows what the tool does; in a file it shows the run in that file.
 import { el, openForPrinting } from "./dom";
 import { exportMenu, readText } from "./exports";
 import { follow } from "./follow";
@@ -7,12 +7,12 @@ import type { HostContext } from "./host";
 import { readReport } from "./model";
 import type { Report } from "./model";
 import { Note } from "./note";
-import { because, reportOf, title } from "./report";
+import { explanation, reportOf, title } from "./report";
 import { readResult } from "./results";
 import type { Result } from "./results";
 import { sourceNote } from "./sources";
 import { clean, line, pathWords, safeUrl } from "./text";
-import { wear } from "./theme";
+import { applyTheme } from "./theme";
 import { Working } from "./working";
 
 const page = document.getElementById("page")!;
@@ -25,7 +25,7 @@ let shown: Report | null = null;
 const note = new Note(page, noteFor);
 openForPrinting(page);
 
-/** What a mark's note says: a source, or why a field says what it says. */
+/** The content of a mark's note: a source, or the basis of a field. */
 function noteFor(at: HTMLElement): Node[] | null {
   const answer = shown?.answer;
   if (!answer) return null;
@@ -35,7 +35,7 @@ function noteFor(at: HTMLElement): Node[] | null {
   }
   const entry = answer.basis.find((one) => one.field === at.dataset.field);
   const sources = new Set(answer.citations.map((one) => one.number));
-  return entry ? [el("p", { class: "field-name", dir: "auto" }, pathWords(entry.field)), ...because(entry, sources)] : null;
+  return entry ? [el("p", { class: "field-name", dir: "auto" }, pathWords(entry.field)), ...explanation(entry, sources)] : null;
 }
 
 function show(report: Report | null, nodes: Node[]): void {
@@ -54,9 +54,9 @@ function inFile(json: string): void {
   try {
     report = readReport(JSON.parse(json));
   } catch {
-    // Said below.
+    // Reported below.
   }
-  if (!report) return show(null, [el("p", { class: "trouble", role: "alert" }, "This file holds no research run that this page can read.")]);
+  if (!report) return show(null, [el("p", { class: "trouble", role: "alert" }, "This file contains no research run that this page can read.")]);
   document.title = line(report.question, 120) || document.title;
   tools.append(el("button", { type: "button", on: { click: () => print() } }, "Print"));
   show(report, reportOf(report, { locale: undefined, timeZone: undefined, inline: false }));
@@ -88,7 +88,7 @@ function inHost(host: Host): void {
     void arrived(readResult(value, question()), false);
   }
 
-  /** Show a result; `polled` are those that the model has not seen. */
+  /** Show a result. `polled` results are those that the model has not seen. */
   async function arrived(result: Result, polled: boolean): Promise<void> {
     last = result.text;
     const { report } = result;
@@ -108,7 +108,7 @@ function inHost(host: Host): void {
     say(report.answer ? "The answer is here." : `The research run is ${report.status}.`);
   }
 
-  /** The run with what was left out to spare the model, where the host lets the page read it. */
+  /** The run with the parts that were left out for the model, if the host lets the page read it. */
   async function whole(id: string): Promise<Report | null> {
     if (!host.can("serverResources")) return null;
     return readText(host, `research://${id}/json`).then((text) => readReport(JSON.parse(text)), () => null);
@@ -120,13 +120,13 @@ function inHost(host: Host): void {
     working = new Working(report, result.usual, actions);
     show(report, working.nodes);
     tools.replaceChildren();
-    say("The research run goes on.");
+    say("The research run is still working.");
     if (!canAsk) return;
     const { signal } = stop;
     void follow(host, result, signal, (seen) => working?.expect(seen.usual, seen.report?.seconds ?? null)).then((final) => {
       if (signal.aborted) return;
       if (final) void arrived(final, true);
-      else say("The host no longer answers; ask the assistant to go on with the research run.");
+      else say("The host no longer responds. Ask the assistant to continue the research run.");
     });
   }
 
@@ -136,19 +136,19 @@ function inHost(host: Host): void {
     try {
       await arrived(readResult(await host.request("tools/call", { name: "deep_research", arguments: { research_id: id, cancel: true } }), question()), true);
     } catch {
-      say("It could not be stopped.");
+      say("The research run could not be stopped.");
     }
   }
 
   function failed(result: Result): void {
     show(shown, [
       el("header", {}, ...(question() ? title({ ...blank, question: question(), researchId: deep() ? "-" : null }) : [])),
-      el("p", { class: "trouble", role: "alert", dir: "auto" }, clean(result.text) || "The tool gave no answer."),
+      el("p", { class: "trouble", role: "alert", dir: "auto" }, clean(result.text) || "The tool returned no answer."),
     ]);
     tools.replaceChildren();
   }
 
-  /** The host stopped the call. A research run goes on without it, and the same question joins it. */
+  /** The host stopped the call. A research run continues without it, and the same question joins it. */
   function cancelled(reason: unknown): void {
     working = null;
     const why = typeof reason === "string" && reason ? ` (${line(reason, 120)})` : "";
@@ -157,8 +157,8 @@ function inHost(host: Host): void {
       el("header", {}, ...title({ ...blank, question: question(), researchId: deep() ? "-" : null })),
       el("div", { class: "working" },
         el("p", { role: "alert" }, `The call was stopped${why}.`),
-        deep() && el("p", { class: "soft" }, "A research run that had begun goes on, and the same question picks it up without paying twice."),
-        again && el("div", { class: "actions" }, button("Go on waiting", () => void resume()))),
+        deep() && el("p", { class: "soft" }, "If a research run had started, it continues. Asking the same question again picks it up and does not pay twice."),
+        again && el("div", { class: "actions" }, button("Keep waiting", () => void resume()))),
     ]);
   }
 
@@ -167,14 +167,14 @@ function inHost(host: Host): void {
     try {
       await arrived(readResult(await host.request("tools/call", { name: "deep_research", arguments: asked }), question()), true);
     } catch {
-      cancelled("the host did not carry it out");
+      cancelled("the host did not run it");
     }
   }
 
-  /** The model is told what it has not seen, for its next turn: nothing is sent in the reader's name. */
+  /** Tell the model, for its next turn, what it has not seen. Nothing is sent in the reader's name. */
   function tell(result: Result): void {
     if (!host.can("updateModelContext")) return;
-    const text = `${result.failed ? "The research run ended without an answer." : "The research run that was working is over; this is its result."}\n\n${result.text}`;
+    const text = `${result.failed ? "The research run ended without an answer." : "The research run has finished. This is its result."}\n\n${result.text}`;
     host.request("ui/update-model-context", { content: [{ type: "text", text }] }).catch(() => undefined);
   }
 
@@ -196,7 +196,7 @@ function inHost(host: Host): void {
   function change(context: HostContext): void {
     const before = host.context.displayMode;
     host.context = { ...host.context, ...context };
-    wear(context);
+    applyTheme(context);
     if (host.context.displayMode !== before && shown?.answer) {
       show(shown, reportOf(shown, look()));
       offer(shown);
@@ -228,7 +228,7 @@ function inHost(host: Host): void {
     host.notify("ui/notifications/size-changed", now);
   });
   void host.connect("parallel-mcp", "1").then(() => {
-    wear(host.context);
+    applyTheme(host.context);
     sizes.observe(page);
   });
 }

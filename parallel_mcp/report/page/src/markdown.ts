@@ -1,16 +1,16 @@
-// An answer's Markdown as elements. markdown-it reads it; what it may become is listed here and nothing else is.
+// An answer's Markdown as elements. markdown-it parses it, and only the elements listed here are created.
 import MarkdownIt from "markdown-it";
 import type { Token } from "markdown-it";
 import { el } from "./dom";
 import { withMarks } from "./marks";
 import { clean, line, safeUrl } from "./text";
 
-// What is nested deeper than anybody writes is shown flat: browsers lay deep trees out slowly.
+// Anything nested deeper than people write is flattened, because browsers are slow to lay out deep trees.
 const DEEPEST = 24;
 const LONGEST_HEADING = 160;
 
 const parser = new MarkdownIt({ html: false, linkify: false, breaks: false });
-// A link that leads nowhere is still a token, so that its text is shown; safeUrl decides what becomes a link.
+// Every link stays a token, so that its text is shown. safeUrl decides what becomes a link.
 parser.validateLink = () => true;
 
 const PLAIN: Record<string, keyof HTMLElementTagNameMap> = {
@@ -20,7 +20,7 @@ const PLAIN: Record<string, keyof HTMLElementTagNameMap> = {
 const WITH_DIRECTION = new Set(["p", "ul", "ol", "blockquote", "table", "th", "td"]);
 const RIGHT_TO_LEFT = /^[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}\p{Script=Adlam}]/u;
 
-/** The elements of a Markdown text, with the marks of known sources as buttons. */
+/** The elements of a Markdown text, with marks of known sources as buttons. */
 export function markdown(text: string, sources: ReadonlySet<number>): DocumentFragment {
   const fragment = document.createDocumentFragment();
   fill(fragment, parser.parse(separated(clean(text)), {}), sources);
@@ -35,8 +35,8 @@ export function phrase(text: string, sources: ReadonlySet<number>): HTMLElement 
 }
 
 /**
- * Answers come with headings, and the first and last rows of tables, run into the text around them.
- * Put them on lines of their own, outside code: a table would drop what stands beside its cells.
+ * Answers arrive with headings, and first and last rows of tables, run into the text around them.
+ * Put these on their own lines, except in code: a table would drop any text beside its cells.
  */
 export function separated(text: string): string {
   let fenced = false;
@@ -63,14 +63,14 @@ const isRule = (row: string): boolean => /^[\s:|-]+$/.test(row) && row.includes(
 const bars = (row: string): number[] => [...row.matchAll(/\|/g)].map((found) => found.index).filter((at) => row[at - 1] !== "\\");
 const headings = (row: string): string[] => row.split(/(?<=\S) (?=#{2,6} \S)/);
 
-/** A table's head, and before it what else stands on its line. */
+/** A table's header row, preceded by any other text on its line. */
 function lastCells(row: string, columns: number): string[] {
   const first = bars(row).at(-columns - 1);
   const before = first === undefined || !row.trimEnd().endsWith("|") ? "" : row.slice(0, first).trim();
   return before ? [...headings(before), "", row.slice(first)] : [row];
 }
 
-/** A table's row, and what else stands on its line. */
+/** A table row, and any other text on its line. */
 function parted(row: string, columns: number): [inside: string, after: string] {
   const last = bars(row)[row.trimStart().startsWith("|") ? columns : columns - 1];
   return last === undefined ? [row, ""] : [row.slice(0, last + 1), row.slice(last + 1).trim()];
@@ -95,11 +95,11 @@ function fill(root: DocumentFragment, tokens: Token[], sources: ReadonlySet<numb
   });
 }
 
-/** A table that may be wider than the page is scrolled by itself, by keyboard too. */
+/** A table that may be wider than the page scrolls on its own, also by keyboard. */
 const wide = (table: HTMLElement): HTMLElement =>
   el("div", { class: "wide", tabindex: 0, role: "group", "aria-label": "Table" }, table);
 
-/** The level for each heading of an answer: the first is the second of the page, and none is left out below it. */
+/** Levels for an answer's headings: the first is the page's second level, and no level below it is skipped. */
 function levels(): (level: number) => number {
   const above: number[] = [];
   return (level) => {
@@ -112,7 +112,7 @@ function levels(): (level: number) => number {
 function opening(token: Token, said: string, level: (level: number) => number): HTMLElement {
   const kind = token.type.replace(/_open$/, "");
   if (kind === "heading") {
-    // A heading as long as this is a paragraph that lost its line end.
+    // A heading as long as this is a paragraph that lost its line break.
     if (said.length > LONGEST_HEADING) return el("p", { dir: direction(said), class: "run-on" });
     return el(`h${level(Number(token.tag.slice(1)))}` as "h2", { dir: direction(said) });
   }
@@ -123,7 +123,7 @@ function opening(token: Token, said: string, level: (level: number) => number): 
   return element;
 }
 
-/** By the first letter. `auto` looks past what has a direction, and looks anew at each piece that is added. */
+/** By the first letter. `auto` skips elements that have a direction, and re-evaluates for each piece added. */
 const direction = (text: string): string => (RIGHT_TO_LEFT.test(/\p{L}/u.exec(text)?.[0] ?? "") ? "rtl" : "ltr");
 
 function leaf(token: Token): Node[] {
@@ -142,7 +142,7 @@ function inline(parent: Node & ParentNode, tokens: Token[], sources: ReadonlySet
     if (token.type === "link_open") links += 1;
     if (token.type === "link_close") links -= 1;
     if (token.type === "text") {
-      // Inside a link there is no place for a button.
+      // A link cannot contain a button.
       top().append(...(links > 0 ? [token.content] : withMarks(token.content, sources)));
     } else if (token.type === "softbreak") top().append(" ");
     else if (token.type === "hardbreak") top().append(el("br"));
@@ -158,14 +158,14 @@ function inline(parent: Node & ParentNode, tokens: Token[], sources: ReadonlySet
   }
 }
 
-/** A link that a reader may follow, or a span where it leads to anything but a web page. */
+/** A link that a reader may follow, or a span if it leads to anything but a web page. */
 export function link(url: string): HTMLElement {
   const safe = safeUrl(url);
   if (safe === null) return el("span");
   return el("a", { href: safe.href, target: "_blank", rel: "noopener noreferrer nofollow", title: line(safe.href, 200) });
 }
 
-/** Pictures are never loaded: their description is the link. */
+/** Pictures are never loaded. Their description becomes the link. */
 function picture(token: Token): HTMLElement {
   const element = link(String(token.attrGet("src") ?? ""));
   element.append(`[picture: ${line(token.content, 120) || "no description"}]`);

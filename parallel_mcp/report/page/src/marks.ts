@@ -1,10 +1,10 @@
-// The marks of citations in text, [3] and [3, 4] and [3-5], as buttons that show the source.
+// Citation marks in text, such as [3], [3, 4] and [3-5], as buttons that show the source.
 import { el } from "./dom";
 
 const MARK = /\[\^?\d{1,4}(?:\s*[,;\u2013-]\s*\^?\d{1,4})*\]/g;
 const MOST_IN_A_RANGE = 30;
 
-/** The text with each mark whose every number is a source turned into buttons; other brackets stay as they are. */
+/** The text with its marks as buttons. Brackets with any number that is not a source stay as they are. */
 export function withMarks(text: string, sources: ReadonlySet<number>): Node[] {
   const nodes: Node[] = [];
   let end = 0;
@@ -19,7 +19,7 @@ export function withMarks(text: string, sources: ReadonlySet<number>): Node[] {
   return nodes;
 }
 
-/** Text behind what there is; punctuation stays on the line of the mark before it. */
+/** Append text, keeping punctuation on the same line as the mark before it. */
 function addText(nodes: Node[], text: string): void {
   const stop = nodes.length ? (/^[.,;:!?)]{1,3}/.exec(text)?.[0] ?? "") : "";
   if (stop) nodes.push(el("span", { class: "kept" }, nodes.pop(), stop));

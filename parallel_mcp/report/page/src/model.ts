@@ -1,4 +1,4 @@
-// What the two tools return, read from JSON that may hold anything: a field of another type is taken for empty.
+// What the two tools return, read from JSON that may contain anything. Fields of a wrong type are read as empty.
 
 export type Confidence = "low" | "medium" | "high";
 export type Status = "working" | "completed" | "failed" | "cancelled";
@@ -10,7 +10,7 @@ export interface Citation {
   excerpts: string[];
 }
 
-/** Why a field says what it says; `citations` are citation numbers. */
+/** The basis of a field. `citations` are citation numbers. */
 export interface Basis {
   field: string;
   reasoning: string;
@@ -30,7 +30,7 @@ export interface Answer {
   warnings: string[];
 }
 
-/** A research run, or a web answer, which has no id and is never waited for. */
+/** A research run or a web answer. A web answer has no id and is never waited for. */
 export interface Report {
   researchId: string | null;
   status: Status;
@@ -57,7 +57,7 @@ const oneOf = <T extends string>(value: unknown, known: readonly T[]): T | null 
 const CONFIDENCES = ["low", "medium", "high"] as const;
 const STATUSES = ["working", "completed", "failed", "cancelled"] as const;
 
-/** A tool's structured content: a research run, a web answer, or null where it is neither. */
+/** A tool's structured content: a research run or a web answer, or null if it is neither. */
 export function readReport(value: unknown, question = ""): Report | null {
   if (!isFields(value)) return null;
   if ("content" in value) {

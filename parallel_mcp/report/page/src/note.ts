@@ -1,4 +1,4 @@
-// The note that opens at a mark: one for the whole page, on hover, tap or Enter; Escape or leaving closes it.
+// The note that opens at a mark on hover, tap or Enter, and closes on Escape or leaving. The page has one.
 import { el } from "./dom";
 
 const OPEN_AFTER_MS = 120;
@@ -11,7 +11,7 @@ export class Note {
   private pinned = false;
   private timer = 0;
 
-  /** `fill` gives what a mark's note says, or null where it has none. */
+  /** `fill` returns the content of a mark's note, or null if it has none. */
   constructor(private readonly root: HTMLElement, private readonly fill: (mark: HTMLElement) => Node[] | null) {
     root.append(this.box);
     root.addEventListener("pointerover", (event) => {
@@ -69,7 +69,7 @@ export class Note {
     this.place(mark);
   }
 
-  /** Under the mark, or over it where there is more room; never outside the page, which a host may cut off. */
+  /** Place it below the mark, or above if there is more room, but never outside the page, which a host may clip. */
   private place(mark: HTMLElement): void {
     const page = this.root.getBoundingClientRect();
     const spot = mark.getBoundingClientRect();

@@ -16,7 +16,7 @@ const MOST_BELOW = 12;
 export interface Look {
   locale: string | undefined;
   timeZone: string | undefined;
-  /** In a conversation the sources start folded; in a file everything is there. */
+  /** In a conversation the sources start folded; in a file everything is shown. */
   inline: boolean;
 }
 
@@ -39,7 +39,7 @@ export function title(report: Report): Node[] {
   return [
     el("p", { class: "kind" }, report.researchId ? "Deep research" : "Web answer"),
     el("h1", { dir: "auto", class: size }, question || "Answer"),
-    ...(cut ? [folded(["The whole question"], () => [el("p", { class: "question", dir: "auto" }, whole)])] : []),
+    ...(cut ? [folded(["Full question"], () => [el("p", { class: "question", dir: "auto" }, whole)])] : []),
   ];
 }
 
@@ -52,7 +52,7 @@ function facts(report: Report, look: Look): HTMLElement {
     ["Cost", answer?.costUsd == null ? null : answer.costUsd === 0 ? "$0" : `$${answer.costUsd.toFixed(3)}`],
     ["Sources", answer ? String(answer.citations.length) : null],
     ["Asked", report.createdAt && day(report.createdAt, look)],
-    ["Delivery", answer?.reused ? "kept answer, not paid again" : null],
+    ["Delivery", answer?.reused ? "stored answer, not paid again" : null],
   ];
   return el("dl", { class: "facts" }, ...said.flatMap(([name, value]) =>
     value === null ? [] : [el("div", {}, el("dt", {}, name), el("dd", {}, value))]));
@@ -80,7 +80,7 @@ function answered(answer: Answer, look: Look): Node[] {
   ];
 }
 
-/** The text; where nothing in it is marked, its sources stand below it all the same. */
+/** The text. If it has no citation marks, its sources are listed below it. */
 function prose(answer: Answer, sources: ReadonlySet<number>): Node[] {
   const article = el("article", { class: "prose" }, markdown(answer.content, sources));
   if (article.querySelector(".mark") || !sources.size) return [article];
@@ -88,7 +88,7 @@ function prose(answer: Answer, sources: ReadonlySet<number>): Node[] {
   const numbers = [...new Set(based.length ? based : sources)];
   const shown = numbers.slice(0, MOST_BELOW);
   const more = numbers.length - shown.length;
-  return [article, el("p", { class: "basis rests" }, el("span", { class: "soft" }, "Rests on"), ...shown.map(mark),
+  return [article, el("p", { class: "basis rests" }, el("span", { class: "soft" }, "Based on"), ...shown.map(mark),
     more > 0 && el("span", { class: "soft" }, `and ${plural(more, "more source")}`))];
 }
 
@@ -106,18 +106,18 @@ function listed(answer: Answer, look: Look): Node[] {
   return [el("section", { class: "section" }, el("h2", {}, plural(citations.length, "source")), sourceList(citations))];
 }
 
-/** The reasoning by field, folded away. */
+/** The reasoning by field, folded. */
 function reasons(answer: Answer, sources: ReadonlySet<number>): Node[] {
   const told = answer.basis.filter((entry) => entry.reasoning.trim());
   if (!told.length) return [];
   const several = answer.basis.length > 1;
   const label = several ? `Reasoning by field (${told.length})` : "Reasoning";
   return [folded([el("h2", {}, label)], () => told.map((entry) =>
-    el("section", { class: "reason" }, several && el("h3", { dir: "auto" }, pathWords(entry.field)), ...because(entry, sources))), { class: "section" })];
+    el("section", { class: "reason" }, several && el("h3", { dir: "auto" }, pathWords(entry.field)), ...explanation(entry, sources))), { class: "section" })];
 }
 
 /** Confidence, marks and reasoning of one field. */
-export function because(entry: Basis, sources: ReadonlySet<number>): Node[] {
+export function explanation(entry: Basis, sources: ReadonlySet<number>): Node[] {
   const numbers = [...new Set(entry.citations)].filter((number) => sources.has(number));
   return [
     el("p", { class: "basis" }, entry.confidence && confidence(entry.confidence), ...numbers.slice(0, MOST_MARKS).map(mark)),

@@ -1,13 +1,13 @@
-// A tool's result as the host hands it on.
+// A tool's result as the host passes it on.
 import { isFields, readReport } from "./model";
 import type { Report } from "./model";
 
-/** `pollSeconds` is how long to wait before asking again, `usual` how long such a run usually takes. */
+/** `pollSeconds` is how long to wait before asking again; `usual` is how long such a run usually takes. */
 export interface Result {
   report: Report | null;
   text: string;
   failed: boolean;
-  /** Parts were left out of what the model sees; the whole is a resource. */
+  /** Parts were left out for the model; the full answer is a resource. */
   cut: boolean;
   pollSeconds: number;
   usual: [number, number] | null;

@@ -1,4 +1,4 @@
-// The numbered sources: as a list, and one of them in a note.
+// The numbered sources, as a list or singly in a note.
 import { el, folded } from "./dom";
 import { link } from "./markdown";
 import { clean, domain, line, plural, safeUrl } from "./text";
@@ -8,7 +8,7 @@ const MOST_IN_A_NOTE = 3;
 const LONGEST_IN_A_NOTE = 420;
 const LONGEST = 5_000;
 
-/** All sources. Excerpts are made when they are unfolded, so that a thousand sources cost little. */
+/** All sources. Excerpts are created when unfolded, so that a thousand sources stay cheap. */
 export function sourceList(citations: readonly Citation[]): HTMLElement {
   return el("ol", { class: "sources" }, ...citations.map((citation) =>
     el("li", { id: `source-${citation.number}` },
@@ -19,7 +19,7 @@ export function sourceList(citations: readonly Citation[]): HTMLElement {
           folded([plural(citation.excerpts.length, "excerpt")], () => citation.excerpts.map((text) => quote(text, LONGEST)))))));
 }
 
-/** What a note says of a source: what it is, the excerpts that the answer rests on, and the way there. */
+/** A note's content for a source: its title, its link and the excerpts that the answer is based on. */
 export function sourceNote(citation: Citation): Node[] {
   const shown = citation.excerpts.slice(0, MOST_IN_A_NOTE);
   const more = citation.excerpts.length - shown.length;
@@ -27,7 +27,7 @@ export function sourceNote(citation: Citation): Node[] {
     heading(citation),
     ...shown.map((text) => quote(text, LONGEST_IN_A_NOTE)),
     ...(more > 0 ? [el("p", { class: "soft" }, `${plural(more, "more excerpt")} under Sources`)] : []),
-    ...(shown.length ? [] : [el("p", { class: "soft" }, "No excerpt came with this source.")]),
+    ...(shown.length ? [] : [el("p", { class: "soft" }, "This source has no excerpts.")]),
   ];
 }
 

@@ -1,12 +1,12 @@
-// Text from the web, made fit to be shown: no control characters, no direction overrides, no links but http(s).
+// Makes text from the web safe to show: no control characters, no direction overrides, only http(s) links.
 
 // Controls, direction embeddings, overrides and isolates, line separators, invisible tags, BOM, soft hyphen.
 const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u2028\u2029\u202a-\u202e\u2060-\u206f\ufeff\u{e0000}-\u{e007f}]/gu;
 const DIRECTION_MARKS = /[\u061c\u200e\u200f]/g;
-// More marks over one letter than any script uses reach into other lines.
+// More marks on one letter than any script uses would reach into other lines.
 const STACKED = /(\p{M}{4})\p{M}+/gu;
 
-/** The text without what cannot be seen or reaches out of its place; line ends and tabs stay. */
+/** The text without invisible characters and ones that reach out of their place. Line breaks and tabs stay. */
 export const clean = (text: string): string =>
   text.replace(/\r\n?/g, "\n").replace(UNSEEN, "").replace(STACKED, "$1");
 
@@ -16,7 +16,7 @@ export function line(text: string, most = 300): string {
   return whole.length <= most ? whole : whole.slice(0, most - 1).trimEnd() + "…";
 }
 
-/** The URL as the browser reads it if it is one to follow, else null. */
+/** The URL as the browser parses it, or null if it is not safe to follow. */
 export function safeUrl(url: string): URL | null {
   if (url.length > 4000) return null;
   try {
@@ -27,7 +27,7 @@ export function safeUrl(url: string): URL | null {
   }
 }
 
-/** Where a link leads, in ASCII: what comes before an @ and letters that look like others deceive nobody. */
+/** The host that a link leads to, in ASCII, so that a user part before an @ or lookalike letters deceive nobody. */
 export const domain = (url: URL): string => url.hostname.replace(/^www\./, "");
 
 /** `executive_summary` and `executiveSummary` as words. */
@@ -36,7 +36,7 @@ export function humanised(name: string): string {
   return words ? words[0]!.toUpperCase() + words.slice(1) : "(no name)";
 }
 
-/** `founders.0.name` as "Founders › 1 › Name"; what a list holds is counted from 1, as people do. */
+/** `founders.0.name` as "Founders › 1 › Name". List items are counted from 1, as people do. */
 export const pathWords = (path: string): string =>
   path.split(".").map((part) => (/^\d{1,6}$/.test(part) ? String(Number(part) + 1) : humanised(part))).join(" › ");
 

@@ -3,8 +3,8 @@ import type { HostContext } from "./host";
 
 const sheet = new CSSStyleSheet();
 
-/** Put on what the host says of its looks; what it does not mention stays. */
-export function wear(context: HostContext): void {
+/** Apply the host's appearance. What it does not mention stays the same. */
+export function applyTheme(context: HostContext): void {
   const root = document.documentElement;
   if (context.theme === "light" || context.theme === "dark") root.style.colorScheme = context.theme;
   for (const [name, value] of Object.entries(context.styles?.variables ?? {})) {

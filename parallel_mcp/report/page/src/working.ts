@@ -1,10 +1,10 @@
-// What is shown until there is an answer: the question, how long it has taken, how long it usually takes.
+// What is shown until there is an answer: the question, the time taken so far, and the usual time.
 import { el } from "./dom";
 import { title } from "./report";
 import { duration, line } from "./text";
 import type { Report } from "./model";
 
-/** A run under way. `tick` moves its clock on; `usual` is how many seconds such a run takes from and to. */
+/** A run in flight. `tick` advances its clock. `usual` is the range of seconds that such a run takes. */
 export class Working {
   readonly nodes: Node[];
   private readonly clock = el("span", { class: "clock" });
@@ -28,7 +28,7 @@ export class Working {
     this.tick(now);
   }
 
-  /** The server's own count of seconds, and what is usual, as the newest result has them. */
+  /** Take the usual time and the server's own count of seconds from the newest result. */
   expect(usual: [number, number] | null, seconds: number | null = null, now = performance.now()): void {
     if (seconds !== null) this.began = now - seconds * 1000;
     this.usual = usual ?? this.usual;
@@ -43,6 +43,6 @@ export class Working {
     this.done.style.inlineSize = `${part * 100}%`;
     this.track.style.setProperty("--least", `${(least / most) * 100}%`);
     this.track.setAttribute("aria-valuenow", String(Math.round(part * 100)));
-    this.words.textContent = seconds <= most ? `Usually done after ${least} to ${most} s` : "Longer than usual, and still working";
+    this.words.textContent = seconds <= most ? `Usually takes ${least} to ${most} s` : "Still working; this is taking longer than usual";
   }
 }
