@@ -239,15 +239,13 @@ class ResearchService:
         deadline = anyio.current_time() + seconds
         sent = over = False
         ended: ResearchInFlight | None = None
-        linked: ResearchInFlight | None = None
         try:
             while True:
                 in_flight = self._research_in_flight.get(research_id)
                 row = seen or await self._look(principal, research_id, waiter, in_flight or ended)
                 seen = None
-                if in_flight is not None and in_flight is not linked:
+                if in_flight is not None:
                     telemetry.joined(in_flight.call)
-                    linked = in_flight
                 if row.status != "working":
                     over = True
                     return row, sent

@@ -20,8 +20,6 @@ FLUSH_SECONDS = 0.3
 
 Signal = Literal["traces", "metrics"]
 
-SIGNALS: tuple[Signal, ...] = ("traces", "metrics")
-
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
