@@ -5,13 +5,13 @@ ParallelError
 ├── CallerError                 the call itself is wrong; nothing was sent
 │   ├── ArgumentError           an argument, or a combination of them
 │   ├── SchemaRefused           the caller's output_schema
-│   └── UnknownResearch         no such research for this caller
+│   └── UnknownResearch         no such research run for this caller
 ├── NotReady                    this server cannot send the question yet
 │   ├── SettingsWrong           a setting cannot be understood
 │   ├── KeyMissing
 │   ├── ModelNotAllowed         above max_model
 │   ├── BudgetReached           daily_budget_usd
-│   ├── TooManyWorking          research runs of this caller in flight
+│   ├── TooManyWorking          too many research runs of this caller in flight
 │   ├── PacingFull              requests_per_minute, and the wait is too long
 │   └── StoreFailed             the store cannot be opened, read or written
 ├── ResearchEnded               a research run that ended without an answer
@@ -131,20 +131,20 @@ class BudgetReached(NotReady):
 
     def __init__(self, budget: float, spent: float, price: float) -> None:
         super().__init__(
-            f"Not sent: this call costs ${price:.3f}, and ${spent:.3f} of today's ${budget:.2f} budget budget "
+            f"Not sent: this call costs ${price:.3f}, and ${spent:.3f} of today's ${budget:.2f} budget "
             "(PARALLEL_MCP_DAILY_BUDGET_USD) is spent. Raise the budget or wait until 00:00 UTC."
         )
 
 
 class TooManyWorking(NotReady):
-    """One caller has as many research runs in flight as the store takes, or as large ones."""
+    """One caller's research runs in flight have reached the store's limit, in number or in size."""
 
     kind = "too_many_working"
 
     def __init__(self, runs: int) -> None:
         super().__init__(
-            f"Not sent: {runs} research runs of yours are in flight already, which is as much as is stored for one "
-            "caller. Wait for some of them, or stop them with cancel=true and their research_id."
+            f"Not sent: you already have {runs} research runs in flight, which is the limit for one caller. "
+            "Wait for some of them, or stop them with cancel=true and their research_id."
         )
 
 

@@ -87,5 +87,5 @@ class RateLimit(logging.Filter):
 
 
 def _crashed(_: type[BaseException], error: BaseException, __: Any) -> None:
-    """What the interpreter does with an error that nobody foresaw, but for the error's words."""
-    logging.getLogger(__name__).critical("This failed in a way that nobody foresaw", exc_info=error)
+    """Log an unexpected error as the interpreter would, but without its message."""
+    logging.getLogger(__name__).critical("This failed unexpectedly", exc_info=error)

@@ -11,7 +11,7 @@ MAX_TEXT_CHARS = 20_000
 
 
 def model_argument(most: Model, default: Model) -> dict[str, Any]:
-    """The published schema of `model`: those that this server allows, and the default among them."""
+    """The published schema of `model`: the models that this server allows, and the default."""
     allowed = research_models(most)
     times = "; ".join(f"{model}: {model.usual_time}" for model in allowed)
     names = list(map(str, allowed))
@@ -22,13 +22,13 @@ Instructions = Annotated[str | None, Field(max_length=MAX_TEXT_CHARS, descriptio
 
 OutputSchema = Annotated[dict[str, Any] | None, Field(description="JSON Schema with an object root; gives `data`")]
 
-FollowUp = Annotated[str | None, Field(max_length=500, description="interaction_id to ask on from")]
+FollowUp = Annotated[str | None, Field(max_length=500, description="interaction_id to continue from")]
 
 
 def question_of(
     text: str, model: Model, instructions: str | None, schema: dict[str, Any] | None, follow_up_to: str | None
 ) -> Question:
-    """What a tool was asked. Raises ArgumentError and SchemaRefused."""
+    """Build a question from a tool's arguments. Raises ArgumentError and SchemaRefused."""
     if not text.strip():
         raise errors.ArgumentError("question is empty: give one complete question.")
     if schema is not None:

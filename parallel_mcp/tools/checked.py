@@ -1,4 +1,4 @@
-"""A tool as the server lists it: arguments checked, every expected failure an error result in our own words."""
+"""A tool as the server lists it: it checks its arguments and returns expected failures as error results."""
 
 import inspect
 import logging
@@ -23,13 +23,13 @@ logger = logging.getLogger(__name__)
 
 
 class CheckedTool(Tool):
-    """A tool that answers every expected failure in our own words, as a result that is an error."""
+    """A tool that returns every expected failure as an error result in our own words."""
 
     @classmethod
     def of(cls, fn: Callable[..., Any], title: str, icon: Icon, **arguments: Mapping[str, Any]) -> "CheckedTool":
-        """The tool for a function; its docstring is the description, unknown arguments are refused.
+        """Make a tool of a function. Its docstring becomes the description; unknown arguments are refused.
 
-        `arguments` are the published schemas of those that depend on the settings.
+        `arguments` are the published schemas of the arguments that depend on the settings.
         """
         tool = cls.from_function(
             fn,
@@ -51,14 +51,14 @@ class CheckedTool(Tool):
         return checked
 
     async def run(self, arguments: dict[str, Any], context: Any, convert_result: bool = False) -> Any:
-        """The result. Only protocol errors are raised; text that reaches a model is ours."""
+        """Return the result. Only protocol errors are raised; all text that reaches a model is ours."""
         with telemetry.called(self.name) as call:
             return await self._run(arguments, context, convert_result, call)
 
     async def _run(self, arguments: dict[str, Any], context: Any, convert_result: bool, call: telemetry.Call) -> Any:
         known = list(self.parameters["properties"])
         try:
-            # Nothing of a call is looked at before its caller is known.
+            # Identify the caller before looking at anything else in the call.
             app_of(context).who(context)
             meant = as_meant(arguments, known)
             given = self.fn_metadata.arg_model.model_validate(meant).model_dump_one_level()
@@ -75,12 +75,12 @@ class CheckedTool(Tool):
             raise
         except Exception:
             call.failed("unforeseen")
-            logger.exception("%s failed in a way that nobody foresaw", self.name)
-            return error_result("This server failed in a way that nobody foresaw; its log says how. Try once more.")
+            logger.exception("%s failed unexpectedly", self.name)
+            return error_result("This server failed unexpectedly; the details are in its log. Try once more.")
 
 
 def error_result(text: str) -> CallToolResult:
-    """An error as a tool result: text only, for hosts validate structured content even on errors."""
+    """An error as a tool result: text only, because hosts validate structured content even on errors."""
     return CallToolResult(content=[TextContent(type="text", text=text)], is_error=True)
 
 
@@ -90,7 +90,7 @@ def _argument_words(error: ValidationError, known: list[str]) -> str:
         name = clean(".".join(str(part) for part in item["loc"][:1]), 60)
         said = _ARGUMENT_WORDS.get(item["type"], ": " + item["msg"].replace("Input should", "it should"))
         words.append(name + said)
-    return f"The arguments do not fit: {'; '.join(dict.fromkeys(words))}. Known arguments: {', '.join(known)}."
+    return f"The arguments are wrong: {'; '.join(dict.fromkeys(words))}. Known arguments: {', '.join(known)}."
 
 
 _ARGUMENT_WORDS = {

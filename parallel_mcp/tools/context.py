@@ -1,4 +1,4 @@
-"""What a tool works with: the lifespan's context."""
+"""The lifespan's context, which every tool works with."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ HEARTBEAT_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class AppContext:
-    """What a tool works with: the lifespan's context. `who` says who is calling, or raises NotReady."""
+    """The lifespan's context. `who` returns the caller of a request, or raises NotReady."""
 
     service: ResearchService
     who: Callable[[Any], Principal]
@@ -30,11 +30,11 @@ class AppContext:
 
 
 def client_of(ctx: Context[AppContext, Any], principal: Principal) -> Client:
-    """Whose call it is, by the name that the client gives itself; empty where it gives none."""
+    """The client that made the call, by the name it gives itself, or an empty name."""
     params = ctx.request_context.session.client_params
     return Client(principal.scope.caller, params.client_info.name if params is not None else "")
 
 
 def app_of(ctx: Context[AppContext, Any]) -> AppContext:
-    """What the lifespan opened."""
+    """The context that the lifespan opened."""
     return ctx.request_context.lifespan_context

@@ -1,4 +1,4 @@
-"""`deep_research`: a research run, waited for as long as the call may take."""
+"""`deep_research`: starts or resumes a research run, and waits for it as long as the call may take."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -25,8 +25,8 @@ async def deep_research(
     instructions: Instructions = None,
     output_schema: OutputSchema = None,
     follow_up_to: FollowUp = None,
-    fresh: Annotated[bool, Field(description="Ask again even if answered lately")] = False,
-    research_id: Annotated[str | None, Field(max_length=100, description="Go on waiting for this run")] = None,
+    fresh: Annotated[bool, Field(description="Ask again even if answered recently")] = False,
+    research_id: Annotated[str | None, Field(max_length=100, description="Keep waiting for this run")] = None,
     cancel: Annotated[bool, Field(description="With research_id: stop it")] = False,
 ) -> Annotated[CallToolResult, Research]:
     """Research a question on the web; cites sources with excerpts, reasoning and confidence.
@@ -45,7 +45,7 @@ async def deep_research(
         }
         return await _resumed(ctx, app, research_id, {name: value for name, value in asked.items() if value}, cancel)
     if cancel:
-        raise errors.ArgumentError("cancel goes with research_id: give the id of the research to stop.")
+        raise errors.ArgumentError("cancel needs research_id: give the id of the research run to stop.")
     if question is None:
         raise errors.ArgumentError("Give either question or research_id; both are missing.")
     model = model or app.default_model
@@ -77,7 +77,7 @@ async def _resumed(
         return research_result(row, first=first, limit=app.max_result_chars, cancelling=True)
 
     async def work(reporter: Reporter) -> ResearchRun:
-        # Once without waiting, for what is worked on and since when.
+        # Read the row first, without waiting, so that progress shows its model and how long it has been running.
         row, _ = await app.service.wait(principal, research_id, 0, reporter.tell)
         reporter.works_on(row)
         if row.status == "working":
@@ -91,7 +91,7 @@ async def _resumed(
 
 
 def _check_same(asked: Question, others: Mapping[str, Any]) -> None:
-    """Refuse what asks something else than the run that research_id names; its own question may be repeated."""
+    """Refuse arguments that differ from those of the run that research_id names; the same ones may be repeated."""
     own = {
         "question": asked.text,
         "model": asked.model,
@@ -102,7 +102,7 @@ def _check_same(asked: Question, others: Mapping[str, Any]) -> None:
     differing = [name for name, value in others.items() if _stripped(value) != own.get(name)]
     if differing:
         raise errors.ArgumentError(
-            f"research_id goes on with a research run as it was asked: leave out {', '.join(differing)}, "
+            f"research_id continues a research run as it was asked: leave out {', '.join(differing)}, "
             "or leave out research_id to ask something new."
         )
 
@@ -112,6 +112,6 @@ def _stripped(value: Any) -> Any:
 
 
 def check_allowed(model: Model, most: Model) -> None:
-    """Raises ModelNotAllowed above `most`."""
+    """Raise ModelNotAllowed if the model is above `most`."""
     if model not in research_models(most):
         raise errors.ModelNotAllowed(model, most)

@@ -1,4 +1,4 @@
-"""Which answers were handed out before: a first delivery is never called old."""
+"""Which answers have been delivered before, so that a first delivery is never called old."""
 
 import time
 from collections import OrderedDict
@@ -11,15 +11,15 @@ _MOST = 4_096
 
 @dataclass(slots=True)
 class Deliveries:
-    """The runs whose answer this process has handed out, the last few thousand of them."""
+    """The last few thousand runs whose answers this process has delivered."""
 
     _began: float = field(default_factory=time.monotonic)
     _handed_out: OrderedDict[str, None] = field(default_factory=OrderedDict)
 
     def first(self, row: ResearchRun, *, by_id: bool) -> bool:
-        """Whether a run's answer is handed out for the first time, as far as this process can know; notes that it is.
+        """Record a delivery, and return whether it is the run's first, as far as this process can know.
 
-        What ended before this process began, and is found by its question, was handed out by another.
+        A run that ended before this process began, and is found by its question, was delivered by another process.
         """
         if row.answer is None:
             return True

@@ -1,4 +1,4 @@
-"""A call's arguments as they are meant: hosts fill in, wrap and add what no model asked for."""
+"""A call's arguments as they were meant: hosts fill in, wrap and add values that no model gave."""
 
 import difflib
 import re
@@ -17,15 +17,15 @@ _MOST_NAMED = 5
 
 
 def as_meant(arguments: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:
-    """The arguments that a tool knows, with what stands for "left out" left out. Raises ArgumentError, SchemaRefused.
+    """The arguments that the tool knows, without empty placeholders. Raises ArgumentError and SchemaRefused.
 
-    Names that hosts add for themselves are passed over: those that are not written as ours are (`toolCallId`,
-    `_meta`), and ids. A name that a model may have meant is refused, for its wish would be lost.
+    Names that hosts add for their own use are ignored: ids, and names that are not in our style (`toolCallId`,
+    `_meta`). A name that a model may have meant is refused, so that what it asked for is not silently lost.
     """
     unknown = [name for name in arguments if name not in known and not _is_plumbing(name, known)]
     if unknown:
         shown = "; ".join(f"{clean(name, 60)} is unknown" for name in unknown[:_MOST_NAMED])
-        raise errors.ArgumentError(f"The arguments do not fit: {shown}. Known arguments: {', '.join(known)}.")
+        raise errors.ArgumentError(f"The arguments are wrong: {shown}. Known arguments: {', '.join(known)}.")
     given = {name: arguments[name] for name in known if name in arguments and not _is_nothing(arguments[name])}
     for name, meant in _MEANT.items():
         if name in given:
@@ -52,7 +52,7 @@ def _model(value: Any) -> Any:
 
 
 def _research_id(value: Any) -> Any:
-    """An id with blanks or quotes around it, or inside the URI of its resource."""
+    """The id, without surrounding blanks or quotes, or taken from its resource's URI."""
     text = _text(value)
     found = _RESEARCH_ID.match(text.strip().strip(_QUOTES)) if isinstance(text, str) else None
     return found[1] if found else text

@@ -19,12 +19,12 @@ _MESSAGE_CHARS = 180
 
 
 def opening_message(model: Model) -> str:
-    """What is said of a research before there is anything to tell."""
+    """The progress message of a research run before the first word of its answer."""
     return f"Researching with {model}, which usually takes {model.usual_time}"
 
 
 async def with_progress(ctx: Context[AppContext, Any], begin: str, work: Callable[["Reporter"], Awaitable[T]]) -> T:
-    """Do the work, and report progress meanwhile to a host that asked for it: at once, at new words, by the clock.
+    """Do the work while reporting progress to a host that asked for it: at once, on new words, and at intervals.
 
     Values are seconds and strictly increase; nothing is reported after the work is done.
     """
@@ -38,7 +38,7 @@ async def with_progress(ctx: Context[AppContext, Any], begin: str, work: Callabl
         try:
             result.append(await work(reporter))
         except ParallelError as error:
-            # Carried out of the group, which would wrap it.
+            # Raised outside the group, which would wrap it.
             failure = error
         group.cancel_scope.cancel()
     if failure is not None:
@@ -47,7 +47,7 @@ async def with_progress(ctx: Context[AppContext, Any], begin: str, work: Callabl
 
 
 class Reporter:
-    """Tells a host how far a call is. The clock of a run counts from its question, over all calls."""
+    """Reports a call's progress to the host. The clock starts when the run was first asked for, in any call."""
 
     every_seconds = 0.5
 
@@ -59,7 +59,7 @@ class Reporter:
         self._news = anyio.Event()
 
     def works_on(self, row: ResearchRun) -> None:
-        """What is worked on, once it is known."""
+        """Set the run that is being worked on, once it is known."""
         self._began = min(self._began, time.monotonic() - row.seconds)
         self._begin = opening_message(row.question.model)
 
@@ -82,7 +82,7 @@ class Reporter:
 
 
 def progress(begin: str, words: str, seconds: float) -> str:
-    """What a host may show meanwhile: the newest words, or how long it has taken so far."""
+    """The progress message: the newest words, or the time so far."""
     words = " ".join(words.split())
     if not words:
         return f"{begin}: {seconds:.0f} s so far"

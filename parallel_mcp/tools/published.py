@@ -1,13 +1,13 @@
-"""Schemas as hosts are shown them: every byte is paid for in each conversation."""
+"""Schemas as hosts see them. Every byte costs tokens in every conversation."""
 
 from collections.abc import Mapping
 from typing import Any, cast
 
 _ANY_OBJECT: Mapping[str, Any] = {"additionalProperties": {}}
-"""An object of any shape, as converters need it.
+"""An object of any shape, written so that every converter leaves it open.
 
-Gemini's fails on `additionalProperties: true`, CrewAI's closes an object that has properties, and OpenAI's strict mode
-one that does not say that it is open: nothing could then be given in it.
+Gemini's fails on `additionalProperties: true`. CrewAI's closes an object that has properties, and OpenAI's strict mode
+closes one that does not say it is open; such an object would have to be empty.
 """
 
 _DROPPED = frozenset({"title", "maxLength"})
@@ -16,8 +16,8 @@ _DROPPED = frozenset({"title", "maxLength"})
 def published_arguments(schema: Mapping[str, Any]) -> dict[str, Any]:
     """A tool's arguments, with references inlined and without titles, lengths and docstrings.
 
-    `anyOf` with null is refused by some hosts: what may be left out is `nullable` instead, which lets clients leave it
-    out that otherwise want every argument. Nothing is said of further arguments: hosts add their own.
+    Some hosts refuse `anyOf` with null, so optional arguments are `nullable` instead; clients that would otherwise
+    require every argument then leave them out. `additionalProperties` is not published, because hosts add their own.
     """
     arguments = _inlined(schema)
     arguments.pop("additionalProperties", None)
@@ -30,9 +30,9 @@ def published_arguments(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def published_result(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """A tool's result, inlined in the same way; what may be null names null among its types.
+    """A tool's result, inlined in the same way; fields that may be null list null among their types.
 
-    Every field is always there, at every depth; `required` says so of the outermost alone.
+    Every field is always present, at every depth, but only the outermost are listed as `required`.
     """
     result = cast("dict[str, Any]", _with_types(_inlined(schema)))
     return {**result, "required": list(result["properties"])}
@@ -59,7 +59,7 @@ def _plain(node: Any, definitions: Mapping[str, Any]) -> Any:
 
 
 def _followed(node: dict[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
-    """The node, or what its `$ref` names; a model's docstring is for us, not for hosts."""
+    """The node, or the target of its `$ref`. A model's docstring is dropped: it is for us, not for hosts."""
     if "$ref" not in node:
         return {key: value for key, value in node.items() if key != "description" or "properties" not in node}
     target = cast("dict[str, Any]", definitions[node["$ref"].rsplit("/", 1)[1]])
@@ -77,7 +77,7 @@ def _make_optional(argument: dict[str, Any]) -> None:
 
 
 def _with_types(node: Any) -> Any:
-    """`anyOf` a type and null as one list of types; no word on further properties, so that more may come."""
+    """`anyOf` of a type and null becomes a list of types. `additionalProperties` is dropped, to allow new fields."""
     if isinstance(node, list):
         return [_with_types(item) for item in node]
     if not isinstance(node, dict):

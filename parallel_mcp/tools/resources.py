@@ -1,4 +1,4 @@
-"""The caller's research runs as resources; reading them costs nothing."""
+"""The caller's research runs as resources. Reading them costs nothing."""
 
 import json
 from collections.abc import Callable
@@ -17,13 +17,13 @@ PAGE = 50
 
 
 def add_resources(server: MCPServer[AppContext]) -> None:
-    """Add the history, and each research run in every format."""
+    """Add the history, and every format of a research run."""
 
     @server.resource(
         "research://{?before}",
         name="history",
         title="Research history",
-        description="Your research, newest first, 50 a page; before is the last id of the page before",
+        description="Your research runs, newest first, 50 per page; before is the last id of the previous page",
         mime_type="application/json",
     )
     async def history(ctx: Context[AppContext, Any], before: str | None = None) -> str:
@@ -40,7 +40,7 @@ def _add_format(server: MCPServer[AppContext], form: Format) -> None:
     @server.resource(
         f"research://{{research_id}}/{form.suffix}",
         name=f"research-{form.suffix}",
-        description=f"{form.title}, whole",
+        description=f"{form.title}, complete",
         mime_type=form.mime_type,
     )
     async def written(research_id: str, ctx: Context[AppContext, Any]) -> str:

@@ -14,7 +14,7 @@ _QUESTION_CHARS = 300
 
 
 def answer_result(answer: Answer, limit: int) -> CallToolResult:
-    """An answer without a row as a tool result."""
+    """The result of web_answer, which keeps no row."""
     notes = _follow_up(answer)
     shown = fit(answer, limit, lambda short: max(_bytes(prose(short, notes)), _bytes(short.model_dump_json())), None)
     return CallToolResult(
@@ -42,9 +42,9 @@ def research_of(row: ResearchRun, *, reused: bool = True) -> Research:
 
 
 def research_result(row: ResearchRun, *, first: bool, limit: int, cancelling: bool = False) -> CallToolResult:
-    """A row as a tool result: the answer or how to go on. Raises ResearchEnded where there is no answer.
+    """A row as a tool result: the answer, or how to continue. Raises ResearchEnded if it ended without an answer.
 
-    `first` says that an answer is handed out for the first time.
+    `first` says that the answer is delivered for the first time.
     """
     research = research_of(row, reused=not first)
     if research.answer is not None:
@@ -53,12 +53,12 @@ def research_result(row: ResearchRun, *, first: bool, limit: int, cancelling: bo
         text = _released_text(row) if cancelling else _working_text(research)
         return _without_answer(research, text, limit)
     if row.status == "cancelled" and cancelling:
-        return _without_answer(research, f"Research {row.research_id} is stopped. {_billed(row)}", limit)
+        return _without_answer(research, f"Research run {row.research_id} was stopped. {_billed(row)}", limit)
     raise errors.ResearchEnded(ended_words(row))
 
 
 def _answered(research: Research, answer: Answer, notes: list[str], limit: int) -> CallToolResult:
-    """The same answer in both channels, within the limit in each."""
+    """The same answer in both channels, each within the limit."""
     uri = f"research://{research.research_id}/md"
     notes = [*notes, *_follow_up(answer)]
 
@@ -72,17 +72,17 @@ def _answered(research: Research, answer: Answer, notes: list[str], limit: int) 
     shown = fit(answer, limit, size, uri)
     content: list[ContentBlock] = [TextContent(type="text", text=prose(shown, notes))]
     if shown is not answer:
-        content.append(ResourceLink(type="resource_link", uri=uri, name="The whole answer", mime_type="text/markdown"))
+        content.append(ResourceLink(type="resource_link", uri=uri, name="The full answer", mime_type="text/markdown"))
     return CallToolResult(content=content, structured_content=showing(shown).model_dump(mode="json"))
 
 
 def _bytes(text: str) -> int:
-    """Characters, those beyond ASCII counted two to four times: they cost a model that many more tokens."""
+    """Length in UTF-8 bytes: characters beyond ASCII cost a model two to four times as many tokens."""
     return len(text.encode("utf-8", "replace"))
 
 
 def _follow_up(answer: Answer) -> list[str]:
-    return [f"To ask on from here, pass follow_up_to={answer.interaction_id!r}."] if answer.interaction_id else []
+    return [f"To continue from here, pass follow_up_to={answer.interaction_id!r}."] if answer.interaction_id else []
 
 
 def _without_answer(research: Research, text: str, limit: int) -> CallToolResult:
@@ -96,12 +96,12 @@ def _without_answer(research: Research, text: str, limit: int) -> CallToolResult
 
 
 def _quoted(question: str) -> str:
-    """The question, or as much of it as shows which one it was."""
+    """The question, shortened to what identifies it."""
     return question if len(question) <= _QUESTION_CHARS else question[: _QUESTION_CHARS - 1] + "…"
 
 
 def provenance(row: ResearchRun, first: bool) -> list[str]:
-    """What is said of an answer besides itself: how old it is, and what it cost to get."""
+    """Notes on an answer: how old it is, and whether it took more than one request."""
     notes = [] if first else [_age(row)]
     return [*notes, _taken_over(row)] if row.attempts > 1 else notes
 
@@ -121,32 +121,32 @@ def _age(row: ResearchRun) -> str:
 def _taken_over(row: ResearchRun) -> str:
     times = "twice" if row.attempts == 2 else f"{row.attempts} times"
     billed = "; the first request may have been billed too" if row.cost_usd else ""
-    return f"The process that worked on this was gone, so the question was sent {times}{billed}."
+    return f"The process working on this stopped, so the question was sent {times}{billed}."
 
 
 def _working_text(research: Research) -> str:
     return (
         f"Still working after {research.seconds:.0f} s; nothing failed. {research.model} usually takes "
         f"{research.model.usual_time}. Call deep_research again now with research_id={research.research_id!r} "
-        "and nothing else to go on waiting. It is not paid again."
+        "and nothing else to keep waiting. It is not billed again."
     )
 
 
 def _released_text(row: ResearchRun) -> str:
-    return f"Let go of research {row.research_id}; it goes on, because another call is waiting for it."
+    return f"Let go of research run {row.research_id}; it keeps running, because another call is waiting for it."
 
 
 def _billed(row: ResearchRun) -> str:
-    """What a stopped research may cost: what was not sent has been taken off again, and the sandbox is free."""
+    """What a stopped run may cost. Unsent requests have been taken off its cost, and the sandbox is free."""
     if round(row.cost_usd, 6) <= 0:
         return "Nothing was billed."
     return "What was sent may have been billed." if row.attempts > 1 else "Its request may have been billed."
 
 
 def ended_words(row: ResearchRun) -> str:
-    """Why a run that is over has no answer, and what to do."""
+    """Why a run ended without an answer, and what to do."""
     again = "Call deep_research with the question to start again."
     if row.status == "cancelled":
-        return f"Research {row.research_id} was cancelled. {_billed(row)} {again}"
-    text = row.error or f"The research failed. {again}"
+        return f"Research run {row.research_id} was cancelled. {_billed(row)} {again}"
+    text = row.error or f"The research run failed. {again}"
     return f"{text} {_taken_over(row)}" if row.attempts > 1 and text != INTERRUPTED else text

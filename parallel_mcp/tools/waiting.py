@@ -1,4 +1,4 @@
-"""What the report page is told of a run that still works: when to ask again, and how long such runs take."""
+"""What the report page is told about a run in progress: when to ask again, and how long such runs take."""
 
 from typing import Any
 

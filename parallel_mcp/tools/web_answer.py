@@ -22,7 +22,7 @@ async def web_answer(
 ) -> Annotated[CallToolResult, Answer]:
     """Answer a factual question fast, with sources that the model names.
 
-    For excerpts and confidence use deep_research.
+    For excerpts and confidence, use deep_research.
     """
     app = app_of(ctx)
     asked = question_of(question, app.answer_model, instructions, output_schema, follow_up_to)

@@ -121,7 +121,7 @@ async def test_what_was_in_flight_when_a_process_was_killed_is_sent_once_more_fo
         assert (row["status"], row["attempts"]) == ("completed", 2)
         assert row["answer"]["cost_usd"] == 0.02
         assert not row["answer"]["reused"]
-        assert "The process that worked on this was gone, so the question was sent twice" in text
+        assert "The process working on this stopped, so the question was sent twice" in text
         assert "the first request may have been billed too" in text
     assert found["id"][0]["research_id"] == research_id
     assert found["id"][0]["answer"]["content"] == "An answer to: By id?"

@@ -521,7 +521,7 @@ async def test_a_caller_has_so_many_runs_in_flight_and_no_more(
     for module in ("sqlite", "redis"):
         monkeypatch.setattr(f"parallel_mcp.stores.{module}.MAX_WORKING_RUNS", 3)
     rows = [await added(kept.store, asked(f"Question {number}")) for number in range(3)]
-    with pytest.raises(errors.TooManyWorking, match=r"3 research runs of yours .*cancel=true"):
+    with pytest.raises(errors.TooManyWorking, match=r"3 research runs in flight.*cancel=true"):
         await kept.store.add_or_join(asked("Another"))
     assert (await lines(kept.store))[0] == 3, "what was refused is not charged"
     assert (await kept.store.add_or_join(asked("Question 1")))[1] == "joined"

@@ -164,7 +164,7 @@ async def test_an_unknown_id_is_an_invalid_parameter(upstream: Upstream, task_id
         ({"surprise": 1}, "surprise is unknown"),
         ({"model": "speed"}, "model"),
         ({"research_id": "0" * 24}, "There is no research run"),
-        ({"cancel": True}, "cancel goes with research_id"),
+        ({"cancel": True}, "cancel needs research_id"),
         ({"output_schema": {"type": "string"}}, "output_schema"),
     ],
 )

@@ -209,7 +209,7 @@ def test_an_answer_that_took_two_requests_says_why() -> None:
     row = row_of(answer_of("So."), attempts=2, cost_usd=0.02)
     for first in (True, False):
         text = text_of(result_of(row, first=first))
-        assert "The process that worked on this was gone, so the question was sent twice" in text
+        assert "The process working on this stopped, so the question was sent twice" in text
         assert "the first request may have been billed too" in text
 
 
