@@ -1,7 +1,7 @@
-"""What is asked and what the tools return, and the one table of models.
+"""Questions, what the tools return, and the table of models.
 
-`?` fields of the design are always present and may be null, so none of them has a default: a
-default would drop the field from `required`.
+Optional fields of a result are always present and may be null, so they have no default: a default would drop
+them from `required` in the published schema.
 """
 
 from collections.abc import Mapping
@@ -13,10 +13,10 @@ from pydantic import BaseModel, ConfigDict, WithJsonSchema
 
 
 class Model(StrEnum):
-    """The one table of models, smallest first: adding a model is one line.
+    """The table of models, smallest first. Adding a model takes one line.
 
-    The columns are the name, US dollars a request, the seconds that an answer usually takes (from, to), the seconds
-    that it may take, the milliseconds between two polls of a task, and the tools that may ask it.
+    The columns are the name, the price in US dollars per request, the range of seconds that an answer usually takes,
+    its timeout in seconds, the milliseconds between polls of a task, and whether each tool may ask it.
     """
 
     price_usd: float
@@ -38,7 +38,7 @@ class Model(StrEnum):
         answers: bool,
         researches: bool,
     ) -> "Model":
-        """A row of the table."""
+        """Create a row of the table."""
         model = str.__new__(cls, name)
         model._value_ = name
         model.price_usd, model.usual_seconds, model.timeout_seconds, model.poll_ms = price, usual, timeout, poll_ms
@@ -58,13 +58,13 @@ class Model(StrEnum):
 
 
 ModelName = Annotated[Model, WithJsonSchema({"type": "string"})]
-"""A model in a result: hosts need no list of them there."""
+"""A model in a result. Its schema is a plain string: hosts do not need the list there."""
 
 ANSWER_MODELS = tuple(model for model in Model if model.answers)
 RESEARCH_MODELS = tuple(model for model in Model if model.researches)
 
 PRICES_OF = "2026-08"
-"""The month in which Parallel last published its prices."""
+"""The month of Parallel's last published prices."""
 
 PRICES: Mapping[str, float] = MappingProxyType({model: model.price_usd for model in Model})
 
@@ -75,7 +75,7 @@ TIMEOUTS: Mapping[str, float] = MappingProxyType({model: model.timeout_seconds f
 
 
 def research_models(most: Model) -> tuple[Model, ...]:
-    """The models that deep_research may ask where `most` is the largest."""
+    """The models that deep_research may ask, up to `most`."""
     return RESEARCH_MODELS[: RESEARCH_MODELS.index(most) + 1]
 
 
@@ -86,16 +86,16 @@ Json = Annotated[Any, WithJsonSchema({"type": ["object", "array", "string", "num
 
 
 class Frozen(BaseModel):
-    """An immutable value that refuses what it does not know."""
+    """An immutable value that rejects unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Question(Frozen):
-    """One question as it is sent to Parallel.
+    """A question as sent to Parallel.
 
-    `output_schema` is a JSON schema that has passed `schemas.lint`; `follow_up_to` is the
-    `interaction_id` of an earlier answer.
+    `output_schema` is a JSON schema that has passed `schemas.lint`. `follow_up_to` is the `interaction_id` of an
+    earlier answer.
     """
 
     text: str
@@ -106,7 +106,7 @@ class Question(Frozen):
 
 
 class Citation(Frozen):
-    """A source. `number` is what the prose and the basis refer to."""
+    """A source. The prose and the basis refer to it by `number`."""
 
     number: int
     url: str
@@ -115,7 +115,7 @@ class Citation(Frozen):
 
 
 class Basis(Frozen):
-    """Why a field of the answer says what it says; `citations` are citation numbers."""
+    """The evidence for a field of the answer. `citations` are citation numbers."""
 
     field: str
     reasoning: str
@@ -124,7 +124,7 @@ class Basis(Frozen):
 
 
 class Answer(Frozen):
-    """An answer with its sources. `cost_usd` in US dollars, None where unknown; `seconds` of work upstream."""
+    """An answer with its sources. `cost_usd` is None if unknown. `seconds` is the time that Parallel took."""
 
     content: str
     data: Json

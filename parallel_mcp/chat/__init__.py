@@ -1,7 +1,7 @@
 """Parallel's Chat protocol as pure functions: a request's body, a reply, an answer, a refusal.
 
-Everything that the documentation calls "always empty" may be null, "" or absent; of it only a
-finish_reason is read, as a sign that a stream came to its end.
+Everything that the documentation calls "always empty" may be null, "" or absent. Of these, only finish_reason is
+read, as a sign that a stream has ended.
 """
 
 from parallel_mcp.chat.answer import CUT_SHORT, GARBLED, NAMED_BY_MODEL, STOPPED_EARLY, answer, is_whole, said_so_far

@@ -1,4 +1,4 @@
-"""Sources as OpenAI and others annotate them: `{type: url_citation, url_citation: {url, title, start_index, ...}}`."""
+"""Sources in the annotations of OpenAI and others: `{type: url_citation, url_citation: {url, start_index, ...}}`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from parallel_mcp.chat.values import dict_of
 
 
 def annotated(content: str, annotations: Sequence[Any]) -> tuple[str, list[Source]]:
-    """The content whose annotated marks carry their URL, and the sources in order."""
+    """The content with URLs added to its annotated marks, and the sources in order."""
     said = [dict_of(item).get("url_citation") or item for item in annotations if _is_url_citation(item)]
     found = [(dict_of(item), source) for item in said if (source := source_of(item))[0]]
     for item, (url, _, _) in sorted(found, key=_begin, reverse=True):

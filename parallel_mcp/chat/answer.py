@@ -1,4 +1,4 @@
-"""A reply understood: an answer with its sources."""
+"""Turns a reply into an answer with its sources."""
 
 import json
 import re
@@ -18,23 +18,23 @@ from parallel_mcp.chat.values import dict_of
 from parallel_mcp.models import Answer, Question
 from parallel_mcp.text import clean
 
-NAMED_BY_MODEL = "The sources were named by the model from what it found; they were not retrieved or quoted here."
-CUT_SHORT = "The answer came without its end mark, or a part of it could not be read: it may be cut short."
-STOPPED_EARLY = "The model stopped before its end, so the answer is cut: finish_reason"
+NAMED_BY_MODEL = "The sources were named by the model from what it found; they were not retrieved or quoted."
+CUT_SHORT = "The answer arrived without its end mark, or part of it was unreadable, so it may be cut short."
+STOPPED_EARLY = "The model stopped early, so the answer is cut short: finish_reason"
 GARBLED = "Bytes of the answer that were not UTF-8 were replaced by \ufffd."
-UNCHECKED = "The answer was not checked against output_schema, which would have taken too long."
-NOT_JSON = "The answer is not JSON as output_schema asked; it is given as text, and data is null."
+UNCHECKED = "The answer was not checked against output_schema because that would have taken too long."
+NOT_JSON = "The answer is not JSON, although output_schema asked for it. It is returned as text, and data is null."
 
 _THINKING = re.compile(r"\s*<think>.*?</think>\s*", re.DOTALL)
 
 
 def is_whole(answer: Answer) -> bool:
-    """Whether an answer came to its end; one that did not is never given again."""
+    """Whether an answer is complete. An incomplete one is never reused."""
     return not any(warning.startswith((CUT_SHORT, STOPPED_EARLY)) for warning in answer.warnings)
 
 
 def said_so_far(question: Question, content: str, *, answer_citations: bool) -> str:
-    """The words of an unfinished answer that a person can read; JSON and thoughts are never shown."""
+    """The readable part of an unfinished answer. JSON and the model's thinking are never shown."""
     if question.output_schema is not None:
         return ""
     content = _without_thinking(content)
@@ -48,7 +48,7 @@ def said_so_far(question: Question, content: str, *, answer_citations: bool) -> 
 
 @dataclass(slots=True)
 class _Said:
-    """What a reply says before its sources have numbers."""
+    """The content of a reply, before its sources are numbered."""
 
     content: str
     data: Any = None
@@ -66,9 +66,9 @@ def answer(
     seconds: float,
     check: bool = True,
 ) -> Answer:
-    """A reply understood. Never fails: what does not fit becomes a warning, for it was paid for.
+    """Turn a reply into an answer. Never fails: the reply was paid for, so anything wrong becomes a warning.
 
-    `check` says whether data is checked against its schema, which a hostile one can make long.
+    `check` is whether to check data against its schema, which can take long if the schema is hostile.
     """
     content = _without_thinking(reply.content)
     found = entries(reply.basis)
@@ -110,11 +110,11 @@ def _unresolved(numbered: Numbered) -> list[str]:
     if not numbered.unresolved or not numbered.citations:
         return []
     shown = ", ".join(f"[{number}]" for number in sorted(numbered.unresolved)[:10])
-    return [f"The text's {shown} came without a list that says what they mean; they name none of these sources."]
+    return [f"The text has {shown} without a list that says what they refer to; they are none of these sources."]
 
 
 def _numbered(said: _Said, sources: Sequence[Source], listed: Sequence[Source | None]) -> Numbered:
-    """Numbers for the sources. Text is read for marks; in data the strings are, and they stay as they are."""
+    """Number the sources. Marks are read from the text, or from the strings in data, which stay unchanged."""
     if said.data is None:
         return number_sources(clean(said.content), sources, listed)
     marked = "\n".join(mark.text for text in _strings(said.data) for mark in marks_in(text))
@@ -135,13 +135,13 @@ def _strings(data: Any) -> list[str]:
 
 
 def _without_thinking(content: str) -> str:
-    """The content without the thoughts that some models put before it."""
+    """The content without the thinking that some models put before it."""
     thinking = _THINKING.match(content)
     return content[thinking.end() :] if thinking and content[thinking.end() :].strip() else content
 
 
 def _unwrapped_text(content: str) -> str:
-    """The text in `{"output": "..."}`, where that is the whole answer."""
+    """The text in `{"output": "..."}`, if that is the whole answer."""
     stripped = content.strip()
     if stripped.startswith("{") and stripped.endswith("}") and '"output"' in stripped[:100]:
         found = _object_said(stripped)
@@ -173,11 +173,11 @@ def _checked(schema: Mapping[str, Any], data: Any) -> list[str]:
         warnings = [f"The answer does not fit output_schema: {problem}" for problem in schemas.problems(schema, data)]
         return [*warnings, *schemas.lint(schema)]
     except errors.SchemaRefused:
-        return ["The answer was not checked against output_schema, which is not one that can be checked."]
+        return ["The answer was not checked against output_schema, because that is not a valid schema."]
 
 
 def _with_named_sources(content: str, reply: Reply) -> _Said:
-    """The prose and the sources of `{answer, citations}`; plain text instead is simply the answer."""
+    """The prose and the sources of `{answer, citations}`. Plain text instead is simply the answer."""
     found = sources = _object_said(content)
     if not reply.whole and not found:
         # Of a list that is cut short, the last URL may be half of one.
@@ -192,7 +192,7 @@ def _with_named_sources(content: str, reply: Reply) -> _Said:
 
 
 def _elsewhere(content: str, reply: Reply) -> tuple[str, Sequence[Source], Sequence[Source | None]]:
-    """The sources in the fields of other services, where there is no basis."""
+    """The sources in fields that other services use, for replies without a basis."""
     listed = [source if source[0] else None for source in map(source_of, reply.listed)]
     if any(listed):
         return content, [source for source in listed if source], listed

@@ -1,4 +1,4 @@
-"""Basis and citations as they come from upstream."""
+"""Basis and citations as Parallel sends them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from parallel_mcp.text import clean
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A basis entry before its sources have numbers."""
+    """A basis entry before its sources are numbered."""
 
     field: str
     reasoning: str
@@ -23,7 +23,7 @@ class Entry:
 
 
 def entries(raw: Sequence[Any]) -> list[Entry]:
-    """One entry a basis entry; what is no object is dropped."""
+    """The basis entries as received. Items that are not objects are dropped."""
     return [
         Entry(
             field=clean(field_of(entry)),
@@ -37,7 +37,7 @@ def entries(raw: Sequence[Any]) -> list[Entry]:
 
 
 def basis(found: Iterable[Entry], numbers: Mapping[str, int]) -> list[Basis]:
-    """One basis entry a field or element, with citation numbers; `numbers` are by `same_page` of a URL."""
+    """One basis entry per field or element, with citation numbers. `numbers` has them by `same_page` of a URL."""
     fields: dict[str, list[Basis]] = {}
     for entry in found:
         one = Basis(
@@ -51,7 +51,7 @@ def basis(found: Iterable[Entry], numbers: Mapping[str, int]) -> list[Basis]:
 
 
 def _merged(same: Sequence[Basis]) -> Basis:
-    """Entries about one field as one; the lowest confidence counts."""
+    """Merge entries about the same field. The lowest confidence counts."""
     if len(same) == 1:
         return same[0]
     said = {entry.confidence for entry in same}
@@ -69,7 +69,7 @@ def field_of(entry: Any) -> str:
 
 
 def source_of(item: Any) -> Source:
-    """A citation as it came: an object, or only its URL."""
+    """A citation as received: an object, or only its URL."""
     source = {"url": item} if isinstance(item, str) else dict_of(item)
     title = " ".join(clean(text_of(source.get("title")) or "").split()) or None
     excerpts = next((found for name in _EXCERPTS if (found := source.get(name))), None)
@@ -81,7 +81,7 @@ _EXCERPTS = ("excerpts", "exactQuote", "snippet")
 
 
 def url_of(value: Any) -> str:
-    """A URL on one line, without spaces: it stands in lists and in Markdown."""
+    """A URL on one line and without spaces, for use in lists and Markdown."""
     return "%20".join(clean(text_of(value) or "").replace("\n", "").replace("\t", "").split())
 
 

@@ -1,4 +1,4 @@
-"""The bytes of an event stream as events."""
+"""Splits the bytes of an event stream into events."""
 
 from typing import NamedTuple
 
@@ -6,17 +6,17 @@ from parallel_mcp.chat.values import decoded
 
 
 class Event(NamedTuple):
-    """One server-sent event; `name` is empty where none was given."""
+    """One server-sent event. `name` is empty if it has none."""
 
     name: str
     data: str
 
 
 class Events:
-    """Takes the bytes of an event stream, gives its events; linear in time, however long a line is.
+    """Takes the bytes of an event stream and returns its events. Linear in time, however long a line is.
 
-    More lenient than the specification, so that nothing is lost: an event that the end of the
-    stream cuts off from its blank line counts, and so do chunks with no blank line between them.
+    More lenient than the specification, so that nothing is lost: an event counts even if the stream ends before its
+    blank line, and so do chunks without a blank line between them.
     """
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class Events:
         self._data: list[str] = []
 
     def feed(self, part: bytes) -> list[Event]:
-        """The events that the next bytes complete."""
+        """The events that these bytes complete."""
         if self._after_cr and part:
             part = part.removeprefix(b"\n")
             self._after_cr = False

@@ -1,4 +1,4 @@
-"""Links in text: Markdown links, URLs in angle brackets and bare ones. Linear in time and lazy."""
+"""Links in text: Markdown links, URLs in angle brackets and bare URLs. Lazy, and linear in time."""
 
 import re
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ _TRAILING = ".,;:!?'\"*_~“”’»"
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link as it is written at `start:end`; `title` is empty for a bare URL."""
+    """A link at `start:end` of a text. `title` is empty for a bare URL."""
 
     start: int
     end: int
@@ -53,7 +53,7 @@ def _link(text: str, start: int) -> Link:
 
 
 def _trimmed(url: str) -> str:
-    """A URL without the punctuation of the sentence around it; a bracket that it opened itself stays."""
+    """The URL without trailing punctuation. A closing bracket stays if the URL opened it."""
     while url:
         if url[-1] in _TRAILING or (url[-1] == ")" and url.count("(") < url.count(")")):
             url = url[:-1]
@@ -64,7 +64,7 @@ def _trimmed(url: str) -> str:
 
 
 def _unopened(url: str) -> int | None:
-    """Where a bracket closes that the URL did not open: there a Markdown link ends."""
+    """The position of a bracket that closes without being opened in the URL, where a Markdown link ends."""
     if ")" not in url:
         return None
     depth = 0
@@ -76,7 +76,7 @@ def _unopened(url: str) -> int | None:
 
 
 def is_web(url: str) -> bool:
-    """Whether it is a whole http or https URL."""
+    """Whether it is a complete http or https URL."""
     if _PLAIN_HOST.match(url):
         return True
     try:
@@ -87,7 +87,7 @@ def is_web(url: str) -> bool:
 
 
 def same_page(url: str) -> str:
-    """What two spellings of one URL have in common: scheme, case of the host and a last slash do not count."""
+    """A key that is equal for spellings of one URL. Scheme, case of the host and a trailing slash do not matter."""
     try:
         parts = urlsplit(url)
     except ValueError:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 _NUMBERS = r"\^?\d{1,4}(?: {0,3}[,;–-] {0,3}\^?\d{1,4}){0,30}"
-# Every form begins in the first class, which a regular expression skips to quickly.
+# Every form starts with a character of the first class, which a regular expression finds quickly.
 _MARK = re.compile(
     r"[`\[【<](?:"
     r"(?<=`)(?P<code>``[\s\S]*?```|[^`\n]*`)"
@@ -21,7 +21,7 @@ _MOST_OF_A_RANGE = 100
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A mark at `start:end`; `url` is set where it carries its own."""
+    """A mark at `start:end`. `url` is set if it has one of its own."""
 
     start: int
     end: int
@@ -31,7 +31,7 @@ class Mark:
 
 
 def marks_in(text: str) -> Iterator[Mark]:
-    """The marks of a text, in order; those inside code are none."""
+    """The marks of a text, in order, except in code."""
     for found in _MARK.finditer(text):
         if found["code"] is not None:
             continue
@@ -50,7 +50,7 @@ def _numbers(text: str) -> Iterator[int]:
 
 
 def rewritten(text: str, marks: Sequence[Mark], of: Callable[[Mark], str]) -> str:
-    """The text with each of its marks as `of` writes it."""
+    """The text with each mark replaced by what `of` returns for it."""
     parts: list[str] = []
     at = 0
     for mark in marks:

@@ -1,4 +1,4 @@
-"""What came back, and where its words are."""
+"""A reply, and how to find its parts in a completion or a chunk."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from parallel_mcp.chat.values import dict_of, list_of, text_of
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back, before it is understood.
+    """What came back, before it is turned into an answer.
 
-    `whole` is False where the end, or a part, may be missing; `garbled` where bytes were no UTF-8. `stopped` says why
-    the model ended too early, where it did. `listed` are the sources in the fields of other services, in their order.
+    `whole` is False if the end or a part may be missing. `garbled` is True if some bytes were not UTF-8. `stopped` is
+    the reason if the model stopped early. `listed` are the sources in fields that other services use, in order.
     """
 
     content: str
@@ -31,13 +31,13 @@ _ENDED_WELL = frozenset({"stop", "end_turn", "tool_calls", "function_call", "eos
 
 
 def stopped_early(finish_reason: Any) -> str | None:
-    """A finish_reason other than the ordinary ones: length, content_filter, error."""
+    """A finish_reason that means an early stop, such as length, content_filter or error."""
     said = text_of(finish_reason)
     return None if said is None or said.strip().lower() in _ENDED_WELL else said
 
 
 def listed_sources(place: Mapping[str, Any]) -> list[Any]:
-    """`citations`, with what `search_results` say of the same; other services count their marks by these."""
+    """`citations`, with details from `search_results`. Other services number their marks by these."""
     cited, results = list_of(place.get("citations")), list_of(place.get("search_results"))
     if not cited:
         return results
@@ -46,19 +46,19 @@ def listed_sources(place: Mapping[str, Any]) -> list[Any]:
 
 
 def content_of_completion(completion: Mapping[str, Any]) -> str:
-    """The words of a completion's first choice."""
+    """The text of a completion's first choice."""
     choice = first_choice(completion)
     return content_of(dict_of(choice.get("message"))) or content_of(dict_of(choice.get("delta")))
 
 
 def first_choice(chunk: Mapping[str, Any]) -> dict[str, Any]:
-    """The first of a chunk's choices; an empty object where it has none."""
+    """The first of a chunk's choices, or an empty object."""
     choices = list_of(chunk.get("choices"))
     return dict_of(choices[0]) if choices else {}
 
 
 def content_of(message: Mapping[str, Any]) -> str:
-    """A message's text, also where it comes as a list of parts."""
+    """A message's text, which may be a list of parts."""
     content = message.get("content")
     if isinstance(content, str):
         return content
@@ -66,7 +66,7 @@ def content_of(message: Mapping[str, Any]) -> str:
 
 
 def begun_object(text: str, *, open_text: bool = True) -> dict[str, Any]:
-    """The JSON object that a text begins; with `open_text`, a string that is not closed counts too."""
+    """The JSON object that a text starts. With `open_text`, an unclosed string counts too."""
     try:
         found = from_json(text[text.index("{") :], allow_partial="trailing-strings" if open_text else True)
     except ValueError:

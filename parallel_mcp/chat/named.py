@@ -1,4 +1,4 @@
-"""The sources that a model names in its own words, in whatever form it gives them."""
+"""The sources that a model names in its own words, in whatever form."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,9 +22,9 @@ _LABEL = re.compile(r"\s*(?:\[\^?(\d{1,4})\]|【(\d{1,4})】|(\d{1,4})[.):](?=\s
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """Sources in their order. `listed` has them by the numbers that marks use, where each place is certain.
+    """Sources in order. `listed` has them in the order that marks count them, if that is certain.
 
-    `unread` is what was given as a source and has no URL.
+    `unread` are items given as sources that have no URL.
     """
 
     sources: Sequence[Source]
@@ -33,7 +33,7 @@ class Named:
 
 
 def named_sources(given: Mapping[str, Any]) -> Named:
-    """The sources in an object `{answer, citations}`, under whatever key they came."""
+    """The sources in an object like `{answer, citations}`, under whatever key."""
     places = [given[key] for key in _SOURCE_KEYS if key in given]
     if not places:
         places = [value for key, value in given.items() if key not in _ANSWER_KEYS and _has_link(value)]
@@ -48,14 +48,14 @@ def named_sources(given: Mapping[str, Any]) -> Named:
 
 
 def unread_warning(unread: Sequence[str]) -> str:
-    """What is said of sources that could not be read."""
+    """The warning about unreadable sources."""
     shown = ", ".join(f"“{clean(text, 80)}”" for text in unread[:_MOST_UNREAD])
     more = f" and {len(unread) - _MOST_UNREAD} more" if len(unread) > _MOST_UNREAD else ""
-    return f"Named as sources, but without a URL that could be read: {shown}{more}."
+    return f"Named as sources, but without a readable URL: {shown}{more}."
 
 
 def answer_words(given: Mapping[str, Any]) -> str:
-    """The answer of `{answer, citations}` in words."""
+    """The answer in an object like `{answer, citations}`, as text."""
     for key in _ANSWER_KEYS:
         said = given.get(key)
         if isinstance(said, int | float) and not isinstance(said, bool):
@@ -71,7 +71,7 @@ def linked_sources(prose: str) -> list[Source]:
 
 
 def _items(place: Any) -> list[tuple[int | None, Any]]:
-    """One source an item, as far as that can be seen; with the number that a map or a text gives it."""
+    """The items of a list of sources, one source each if possible, with the number that a map or a text gives it."""
     if isinstance(place, str):
         return _text_items(place)
     if isinstance(place, Mapping) and not (_URL_KEYS & {str(key).lower() for key in place}):
@@ -103,7 +103,7 @@ def _label(label: int | None, item: Any) -> int | None:
 
 
 def _listed(found: Sequence[tuple[int | None, Sequence[Source]]]) -> list[Source | None]:
-    """The sources by number: as they are labelled, else by place; none where an item is not one source."""
+    """The sources by their labels, or else by position. Empty if an item has more than one source."""
     if any(len(sources) > 1 for _, sources in found):
         return []
     labels = [label for label, _ in found]
@@ -114,7 +114,7 @@ def _listed(found: Sequence[tuple[int | None, Sequence[Source]]]) -> list[Source
 
 
 def _sources(item: Any, depth: int = 0) -> Iterator[Source]:
-    """The links of one item, each with the title that stands beside it."""
+    """The links of one item, each with the title beside it."""
     if isinstance(item, str):
         for link in links_in(item):
             beside = f"{item[: link.start]} {item[link.end :]}" if item.count("://") == 1 else ""

@@ -1,4 +1,4 @@
-"""Which source has which number: as the prose's own marks and list have it, the others after those."""
+"""Numbers the sources: first those that the prose's own marks and list number, then the others."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -16,7 +16,7 @@ Source = tuple[str, str | None, Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class Numbered:
-    """Prose whose marks are the numbers of `citations`, and no other; `unresolved` are marks that name none of them."""
+    """Prose whose marks match the numbers of `citations`. `unresolved` are the marks that match none."""
 
     prose: str
     citations: tuple[Citation, ...]
@@ -28,8 +28,8 @@ class Numbered:
 def number_sources(prose: str, sources: Iterable[Source], listed: Sequence[Source | None] = ()) -> Numbered:
     """Number what an answer cites.
 
-    `sources` are those of its basis; `listed` stands in the order that its marks count, where it came as a list of
-    its own: None keeps the place of what is no source. The number of a mark that cannot be resolved goes to no source.
+    `sources` are those of its basis. `listed` are the sources of a separate list, in the order that marks count them:
+    None holds the place of an item that is not a source. The number of an unresolved mark is given to no source.
     """
     said = references(prose)
     marks = list(marks_in(said.prose))
@@ -48,7 +48,7 @@ def number_sources(prose: str, sources: Iterable[Source], listed: Sequence[Sourc
 
 
 def _defined(said: References, marks: Sequence[Mark], listed: Sequence[Source | None]) -> dict[int, Source]:
-    """The sources that marks name: by the prose's own list, else by the list beside it, and by links of their own."""
+    """The sources that marks name: by the prose's own list, or else the separate list, and by the marks' own links."""
     defined: dict[int, Source] = {number: (url, title, ()) for number, (url, title) in said.numbered.items()}
     if not defined and not said.doubtful and any(mark.url is None for mark in marks):
         defined = {number: source for number, source in enumerate(listed, 1) if source is not None}
@@ -72,7 +72,7 @@ class _Gathered:
 def _cited(
     defined: Mapping[int, Source], rest: Iterable[Source], taken: AbstractSet[int]
 ) -> tuple[tuple[Citation, ...], dict[str, int]]:
-    """One citation a number; what is said of one page at several places is gathered at its first."""
+    """One citation per number. Several mentions of a page are merged into the first."""
     gathered: dict[int, _Gathered] = {}
     numbers: dict[str, int] = {}
     for number, (url, title, excerpts) in sorted(defined.items()):
@@ -96,7 +96,7 @@ def _cited(
 
 
 def _written(mark: Mark, defined: Mapping[int, Source], numbers: Mapping[str, int]) -> str:
-    """A mark in the one form `[3]`, with the number of its source; one that names no source stays as it is."""
+    """A mark in the form `[3]`, with the number of its source. One that names no source stays unchanged."""
     if mark.url is not None:
         number = numbers[same_page(mark.url)]
         return mark.text if mark.numbers == (number,) else f"[{number}]({mark.url})"

@@ -1,4 +1,4 @@
-"""A successful response as it comes in: a stream or one object."""
+"""Reads a successful response as it arrives, as a stream or a single object."""
 
 import re
 from collections.abc import Iterable
@@ -25,9 +25,9 @@ _EVENT_LINE = re.compile(rb"(data|event|id|retry)?:|(data|event|id|retry)[\r\n]"
 
 
 class Reading:
-    """A successful response as it comes in: feed it bytes, then ask for the reply. `size` is in bytes.
+    """Reads a successful response: feed it bytes, then ask for the reply. `size` is in bytes.
 
-    Whether it is a stream or one JSON object is seen from how it begins: content types lie.
+    The first bytes decide whether it is a stream or one JSON object, since content types can be wrong.
     """
 
     def __init__(self, hide: Hide = str) -> None:
@@ -41,11 +41,11 @@ class Reading:
 
     @property
     def done(self) -> bool:
-        """Whether the end mark has come; nothing that follows it counts."""
+        """Whether the end mark has arrived. Anything after it is ignored."""
         return self._assembly.done
 
     def feed(self, part: bytes) -> str:
-        """Take the next bytes; gives the words that they added. Raises UpstreamError where they are an error."""
+        """Take the next bytes. Returns the text they added. Raises UpstreamError if they are an error."""
         self.size += len(part)
         if self._kind is None:
             part = self._head + part
@@ -63,11 +63,11 @@ class Reading:
         return "".join([self._assembly.feed(event.data, event.name) for event in events])
 
     def reply(self) -> Reply:
-        """The reply after the response ended by itself. Raises UpstreamError where it is none."""
+        """The reply, once the response has ended normally. Raises UpstreamError if there is none."""
         return self._reply(broken=False)
 
     def cut(self) -> Reply | None:
-        """What had arrived when the response broke off; None where no word had."""
+        """What had arrived when the response broke off, or None."""
         try:
             return self._reply(broken=True)
         except UpstreamError:
@@ -82,7 +82,7 @@ class Reading:
 
 
 def _kind(head: bytes) -> Literal["stream", "object"] | None:
-    """What a response is, by its first bytes; None where more of them are needed."""
+    """The kind of a response, by its first bytes. None if more of them are needed."""
     if _EVENT_LINE.match(head):
         return "stream"
     undecided = any(name.startswith(head) for name in (b"data:", b"event:", b"retry:", b"id:", _BOM))
@@ -90,9 +90,9 @@ def _kind(head: bytes) -> Literal["stream", "object"] | None:
 
 
 def parse(body: bytes, hide: Hide = str) -> Reply:
-    """A reply that was not streamed; one that is cut off is given as far as it goes.
+    """Read a reply that was not streamed. One that is cut off is read as far as it goes.
 
-    Raises AnswerUnreadable, or UpstreamError where it is an error with status 200.
+    Raises AnswerUnreadable, or UpstreamError if it is an error with status 200.
     """
     text, garbled = decoded(body)
     whole = True

@@ -1,4 +1,4 @@
-"""The list of references that an answer's prose brings along: numbered, bulleted, linked or bare."""
+"""The list of references in an answer's prose: numbered, bulleted, linked or bare."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -9,7 +9,7 @@ from parallel_mcp.chat.marks import marks_in
 
 _TITLE_CHARS = 300
 _SAID_CHARS = 400
-"""An entry that says more than this beside its link is prose, which must stay."""
+"""An entry with more text than this beside its link is prose, and has to stay."""
 
 _WORDS = (
     "references?|sources?|citations?|bibliography|footnotes?|endnotes?|works cited|further reading|links|"
@@ -39,7 +39,7 @@ Named = tuple[str, str | None]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry of a list at `start:end`; a number without a URL, or a URL without a number, is possible."""
+    """An entry of a list, at `start:end`. It may have a number without a URL, or a URL without a number."""
 
     start: int
     end: int
@@ -51,17 +51,17 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class References:
-    """The prose without its list, and what the list says; a list without numbers is numbered in its order."""
+    """The prose without its list, and the sources in that list. An unnumbered list is numbered in order."""
 
     prose: str
     numbered: dict[int, Named]
     unnumbered: tuple[Named, ...]
     doubtful: frozenset[int] = frozenset()
-    """Numbers that the list gives to two sources, or to none that has a URL."""
+    """Numbers that the list gives to two sources, or to one without a URL."""
 
 
 def references(text: str) -> References:
-    """What the prose's own list of references says. A text without one is given back as it is."""
+    """Read the prose's own list of references. A text without one is returned unchanged."""
     lists = _chosen(text, list(_lists(text)))
     numbered: dict[int, Named] = {}
     unnumbered: list[Named] = []
@@ -89,11 +89,11 @@ class _List:
     end: int
     entries: Sequence[Entry]
     named: bool
-    """Whether a heading says that it is one."""
+    """Whether a heading introduces it."""
 
     @property
     def whole(self) -> bool:
-        """Whether nothing is lost when it is taken out of the prose."""
+        """Whether nothing is lost by removing it from the prose."""
         return all(entry.url is not None for entry in self.entries)
 
 
@@ -106,7 +106,7 @@ def _without(text: str, lists: Sequence[_List]) -> str:
 
 
 def _lists(text: str) -> Iterator[_List]:
-    """Runs of entries with nothing between them, at least one of them with a URL, each with its heading."""
+    """Runs of adjacent entries, at least one of them with a URL, each run with its heading."""
     run: list[Entry] = []
     for entry in (*_entries(text), None):
         if entry is None or (run and not _blank(text, run[-1].end, entry.start)):
@@ -135,7 +135,7 @@ def _list(text: str, run: list[Entry]) -> _List:
 
 
 def _line_before(text: str, place: int) -> tuple[int, str]:
-    """The last line with words before a place, and where it begins; looks back over a few blank lines only."""
+    """The last non-blank line before a place, and where it starts. Looks back over a few blank lines only."""
     end = place
     for _ in range(4):
         end = text.rfind("\n", 0, end)
@@ -150,7 +150,7 @@ def _line_before(text: str, place: int) -> tuple[int, str]:
 
 
 def _chosen(text: str, lists: list[_List]) -> list[_List]:
-    """Those lists that are of references: by their heading, as footnotes, or because marks point into them."""
+    """The lists that are references: by their heading, as footnotes, or because marks refer to them."""
     said = [each for each in lists if each.named or all(entry.note for entry in each.entries)]
     if said:
         return said
@@ -172,7 +172,7 @@ def _marked_outside(text: str, each: _List) -> set[int]:
 
 
 def _entries(text: str) -> Iterator[Entry]:
-    """Lines that may be entries of a list, in order."""
+    """Lines that may be list entries, in order."""
     waiting: Entry | None = None
     for line in _LINE.finditer(text):
         start, end = line.span()
@@ -184,7 +184,7 @@ def _entries(text: str) -> Iterator[Entry]:
             continue
         entries = _of_line(text, start, end)
         if waiting and len(entries) == 1 and entries[0].number is None and not text[waiting.end : start].strip():
-            # A URL on a line of its own belongs to the label above it.
+            # A URL on its own line belongs to the label above it.
             yield Entry(waiting.start, end, waiting.number, entries[0].url, waiting.title or entries[0].title)
         else:
             yield from (waiting,) if waiting else ()
@@ -195,7 +195,7 @@ def _entries(text: str) -> Iterator[Entry]:
 
 
 def _of_line(text: str, start: int, end: int) -> list[Entry]:
-    """The entries of one line that has a URL; of a very long line none."""
+    """The entries of a line that has a URL. Very long lines have none."""
     if end - start > _LINE_CHARS:
         return []
     line = text[start:end]
@@ -218,7 +218,7 @@ def _of_line(text: str, start: int, end: int) -> list[Entry]:
 
 
 def _of_one_line(line: str, word: re.Match[str], offset: int) -> Iterator[Entry]:
-    """Entries that follow the word on its own line."""
+    """Entries on the same line as the word that introduces them."""
     start = word.start()
     before = word.end()
     for link in links_in(line[word.end() :]):

@@ -1,4 +1,4 @@
-"""A status that is no success, or an error in place of an answer, as an error of ours."""
+"""Turns an unsuccessful status, or an error in place of an answer, into one of our errors."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -10,7 +10,7 @@ from parallel_mcp.errors import AnswerUnreadable, UpstreamError
 from parallel_mcp.text import clean
 
 Hide = Callable[[str], str]
-"""Takes a secret out of upstream's words before they are quoted in an error."""
+"""Removes a secret from upstream's words before an error quotes them."""
 
 
 def refusal(
@@ -21,12 +21,12 @@ def refusal(
     hide: Hide = str,
     may_be_billed: bool | None = None,
 ) -> UpstreamError:
-    """A status that is no success, as an error of ours; reads all four bodies that are known.
+    """The error for an unsuccessful status. Reads all known kinds of error body.
 
-    `may_be_billed` is given where more is known than the status says.
+    `may_be_billed` overrides what the status alone would tell.
     """
     if 300 <= status < 400:
-        return AnswerUnreadable("it sends us to another address", status=status, may_be_billed=False)
+        return AnswerUnreadable("it redirects to another address", status=status, may_be_billed=False)
     text = decoded(body)[0]
     if status in _GATEWAY and text.lstrip().startswith("<"):
         return errors.GatewayRefused(status=status)
@@ -38,7 +38,7 @@ def refusal(
 
 
 _GATEWAY = frozenset({401, 403, 407})
-"""What proxies and firewalls answer with a page of their own, where Parallel would answer with JSON."""
+"""Statuses that proxies and firewalls send with their own HTML page, where Parallel would send JSON."""
 
 _REFUSALS: Mapping[int, type[UpstreamError]] = {
     400: errors.RequestRefused,
@@ -53,13 +53,13 @@ _REFUSALS: Mapping[int, type[UpstreamError]] = {
 
 
 def error_in_answer(said: Mapping[str, Any], hide: Hide) -> UpstreamError:
-    """The error that came in place of an answer, or in the midst of one."""
+    """The error that arrived in place of an answer, or in the middle of one."""
     message, ref_id = _error_body(said, hide)
     return errors.ServiceFailed(message, ref_id=ref_id, may_be_billed=True)
 
 
 def _error_body(said: Mapping[str, Any], hide: Hide) -> tuple[str, str | None]:
-    """The message and ref_id of Parallel's, OpenAI's or FastAPI's error body; nothing of any other."""
+    """The message and ref_id of an error body of Parallel, OpenAI or FastAPI. Empty for any other."""
     error = dict_of(said.get("error"))
     detail = error.get("detail") if error else said.get("detail")
     if error:
@@ -84,15 +84,15 @@ def _dumped(detail: Any) -> str:
 
 def _place(item: Mapping[str, Any]) -> str:
     where = ".".join(str(part) for part in list_of(item.get("loc")) if part != "body")
-    return f"{where}: {text_of(item.get('msg')) or 'is wrong'}" if where else text_of(item.get("msg")) or "it is wrong"
+    return f"{where}: {text_of(item.get('msg')) or 'invalid'}" if where else text_of(item.get("msg")) or "invalid"
 
 
 def object_of(text: str, hide: Hide) -> dict[str, Any]:
-    """A JSON object that is no error. Raises AnswerUnreadable, or the error that it is."""
+    """Read a JSON object. Raises AnswerUnreadable, or the error that the object describes."""
     found = loaded(text)
     if found is None:
         begins = hide(clean(text[:_MOST_QUOTED]))[:80]
-        raise AnswerUnreadable(f"it is not JSON, and begins “{begins}”")
+        raise AnswerUnreadable(f"it is not JSON and starts with “{begins}”")
     if not isinstance(found, dict):
         raise AnswerUnreadable("it is JSON, but not an object")
     if found.get("error"):

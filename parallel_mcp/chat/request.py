@@ -6,7 +6,7 @@ from typing import Any
 from parallel_mcp.models import Model, Question
 
 PROMPT_VERSION = 2
-"""Part of what makes two questions the same; raise it when `request` asks in other words."""
+"""Part of what makes two questions the same. Increase it when `request` changes its wording."""
 
 _SOURCES: Mapping[str, Any] = {
     "type": "array",
@@ -26,12 +26,12 @@ _ANSWER_SCHEMA: Mapping[str, Any] = {
 
 
 def names_sources(question: Question, answer_citations: bool) -> bool:
-    """Whether `speed` is asked to name its sources, which it does only inside a schema."""
+    """Whether to ask the model for its sources. `speed` names them only within a schema."""
     return question.model == Model.SPEED and answer_citations
 
 
 def sources_property(schema: Mapping[str, Any]) -> str | None:
-    """The property that asks for sources beside those of a caller's schema; None where the schema forbids one more."""
+    """A property name for sources to add to a caller's schema, or None if the schema forbids another."""
     if schema.keys() & {"propertyNames", "maxProperties", "patternProperties", "unevaluatedProperties", "$ref"}:
         return None
     taken = schema.get("properties") or {}
@@ -39,7 +39,7 @@ def sources_property(schema: Mapping[str, Any]) -> str | None:
 
 
 def _schema(question: Question, answer_citations: bool) -> Mapping[str, Any] | None:
-    """The schema that is sent: the caller's, with a property for sources where the model must be asked for them."""
+    """The schema to send: the caller's, with a property for sources if the model has to be asked for them."""
     schema = question.output_schema
     if not names_sources(question, answer_citations):
         return schema
@@ -53,7 +53,7 @@ def _schema(question: Question, answer_citations: bool) -> Mapping[str, Any] | N
 
 
 def request(question: Question, *, stream: bool, answer_citations: bool, name: str | None = None) -> dict[str, Any]:
-    """The body of `POST /chat/completions`; `name` is the model's name at another endpoint than Parallel's."""
+    """The body of `POST /chat/completions`. `name` is the model's name at an endpoint other than Parallel's."""
     messages = [{"role": "user", "content": question.text}]
     if question.instructions:
         messages.insert(0, {"role": "system", "content": question.instructions})

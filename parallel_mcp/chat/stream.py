@@ -1,4 +1,4 @@
-"""A stream of chunks put together."""
+"""Assembles the chunks of a stream into a reply."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,9 +18,9 @@ _NOTED = frozenset({"basis", "interaction_id", "citations", "search_results", "a
 
 @dataclass(slots=True)
 class Assembly:
-    """Puts a stream together: feed it each event, then ask for the reply.
+    """Assembles a stream: feed it each event, then ask for the reply.
 
-    What cannot be read is left out, and the reply is then not whole. `hide` is for what errors quote.
+    Unreadable parts are skipped, and the reply is then not whole. `hide` is applied to what errors quote.
     """
 
     hide: Hide = str
@@ -36,7 +36,7 @@ class Assembly:
     _unreadable: AnswerUnreadable | None = None
 
     def feed(self, data: str, name: str = "") -> str:
-        """Take one event's data and name; gives the words it added. Raises UpstreamError if it is an error."""
+        """Take one event's data and name. Returns the text it added. Raises UpstreamError if the event is an error."""
         if data.strip() == "[DONE]":
             self.done = True
         if self.done or not data.strip():
@@ -64,7 +64,7 @@ class Assembly:
         return content_of(delta) or self._more(content_of(message))
 
     def _note(self, place: Mapping[str, Any]) -> None:
-        """Basis and interaction_id, wherever they stand; what comes later about the same field counts."""
+        """Note the basis and interaction_id, wherever they are. Later entries about the same field win."""
         found: dict[str, list[Any]] = {}
         for entry in list_of(place.get("basis")):
             found.setdefault(field_of(entry), []).append(entry)
@@ -74,14 +74,14 @@ class Assembly:
         self._annotations += list_of(place.get("annotations"))
 
     def _more(self, whole: str) -> str:
-        """What a `message` adds: some services repeat the whole text in it."""
+        """What a `message` adds. Some services repeat the whole text in it."""
         if not whole:
             return ""
         so_far = "".join(self._parts)
         return whole[len(so_far) :] if self.said and whole.startswith(so_far) else whole
 
     def reply(self, *, broken: bool = False) -> Reply:
-        """What arrived; `broken` where the stream did not end by itself. Raises UpstreamError where that is nothing."""
+        """What arrived. `broken` means that the stream did not end well. Raises UpstreamError if nothing arrived."""
         if not self.said:
             raise self._unreadable or self._nothing()
         whole = self._unreadable is None and (self.done or (self._finished and not broken))

@@ -1,4 +1,4 @@
-"""JSON of unknown shape, read without surprises."""
+"""Safe reading of JSON of unknown shape."""
 
 import json
 from typing import Any
@@ -7,11 +7,11 @@ from pydantic_core import from_json
 
 
 def loaded(text: str) -> Any:
-    """A JSON value; None in place of what is not JSON. Bare control characters are let pass."""
+    """A JSON value, or None if the text is not JSON. Unescaped control characters are allowed."""
     try:
         return from_json(text)
     except ValueError:
-        # It refuses control characters, lone surrogates and deep nesting.
+        # from_json rejects control characters, lone surrogates and deep nesting.
         pass
     try:
         return _LENIENT.decode(text)
@@ -23,7 +23,7 @@ _LENIENT = json.JSONDecoder(strict=False)
 
 
 def decoded(data: bytes) -> tuple[str, bool]:
-    """Text, and whether bytes of it had to be replaced."""
+    """The text, and whether any bytes had to be replaced."""
     encoding = json.detect_encoding(data) if data[:4].count(0) else "utf-8"
     try:
         return data.decode(encoding).removeprefix("\ufeff"), False
@@ -32,15 +32,15 @@ def decoded(data: bytes) -> tuple[str, bool]:
 
 
 def text_of(value: Any) -> str | None:
-    """The value where it is text with something in it."""
+    """The value if it is non-empty text, else None."""
     return value if isinstance(value, str) and value else None
 
 
 def list_of(value: Any) -> list[Any]:
-    """The value where it is a list, else an empty one."""
+    """The value if it is a list, else an empty one."""
     return value if isinstance(value, list) else []
 
 
 def dict_of(value: Any) -> dict[str, Any]:
-    """The value where it is an object, else an empty one."""
+    """The value if it is an object, else an empty one."""
     return value if isinstance(value, dict) else {}
