@@ -1,8 +1,8 @@
 """A caller's output schema: lint, lenient reading of JSON text, validation.
 
-The limits in `lint` are those that Parallel documents for the output schemas of its research models, and a few of
-our own that keep the local check cheap. A place in a schema is written as a JSON pointer, `#/properties/a/items`;
-a place in an answer as its basis entries write it, `founders.0.name`.
+The limits in `lint` are those that Parallel documents for output schemas of its research models, plus a few of our
+own that keep the local check cheap. A place in a schema is written as a JSON pointer, `#/properties/a/items`; a place
+in an answer as in basis entries, `founders.0.name`.
 """
 
 from parallel_mcp.schemas.lint import lint

@@ -1,4 +1,4 @@
-"""What Parallel would refuse in a schema, and what is unsafe to check."""
+"""Rejects schemas that Parallel would refuse or that are unsafe to check."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -48,7 +48,7 @@ _NOT_FOR_METASCHEMA = frozenset({"dependencies", "contentSchema"})
 
 
 def lint(schema: Mapping[str, Any]) -> list[str]:
-    """Refuse what Parallel would refuse and what is unsafe to check; return warnings, one short sentence each.
+    """Reject what Parallel would refuse or what is unsafe to check. Returns warnings, one short sentence each.
 
     Raises `SchemaRefused`, which names the place and says what to do. However hostile the schema, nothing else is
     raised and the work is bounded.
@@ -69,22 +69,22 @@ def _check_size(root: dict[str, Any]) -> None:
     chars = len(json.dumps(root, separators=(",", ":"), ensure_ascii=False))
     if chars > _MOST_CHARS:
         raise refused(
-            "#", f"{chars:,} characters, and Parallel takes {_MOST_CHARS:,}; shorten descriptions or drop properties"
+            "#", f"{chars:,} characters, but Parallel allows {_MOST_CHARS:,}; shorten descriptions or drop properties"
         )
 
 
 def _check_root(root: dict[str, Any]) -> None:
     for keyword in _ROOT_UNIONS:
         if keyword in root:
-            raise refused(f"#/{keyword}", f"Parallel takes no {keyword} at the root; move it into a property")
+            raise refused(f"#/{keyword}", f"Parallel does not allow {keyword} at the root; move it into a property")
     if root.get("type") != "object":
-        raise refused("#/type", 'the root must have "type": "object"; put another type into a property')
+        raise refused("#/type", 'the root must have "type": "object"; put any other type into a property')
     if not isinstance(root.get("properties"), dict) or not root["properties"]:
-        raise refused("#/properties", "the root must name at least one property")
+        raise refused("#/properties", "the root must have at least one property")
 
 
 def _check_keywords(subschemas: Mapping[str, Subschema]) -> None:
-    """Each schema object for itself against the metaschema, so that nothing recurses with the caller's nesting."""
+    """Check each schema object separately against the metaschema, so that nothing recurses as deep as the schema."""
     passed: set[str] = set()
     for place, subschema in subschemas.items():
         shell = _shell(subschema.schema)
@@ -101,19 +101,19 @@ def _check_keywords(subschemas: Mapping[str, Subschema]) -> None:
 
 
 def _check_patterns(place: str, schema: Mapping[str, Any]) -> None:
-    """Each pattern is one that can be run."""
+    """Check that each pattern can be run."""
     names = schema.get("patternProperties")
     for pattern in (schema.get("pattern"), *(names if isinstance(names, dict) else ())):
         try:
             validator_of({"pattern": pattern} if pattern is not None else {})
         except ValueError:
             raise refused(
-                f"{place}/pattern", f"{quoted(pattern)} is no regular expression that can be run; write it simpler"
+                f"{place}/pattern", f"{quoted(pattern)} is not a supported regular expression; simplify it"
             ) from None
 
 
 def _shell(schema: dict[str, Any]) -> dict[str, Any]:
-    """A schema object with the schemas inside it, and the texts about it, emptied."""
+    """A schema object with its inner schemas and descriptive texts emptied."""
     kept: dict[str, Any] = {}
     for keyword, value in schema.items():
         if keyword in NAMED:
@@ -135,10 +135,10 @@ def _check_properties(subschemas: Mapping[str, Subschema]) -> None:
         count += len(subschema.schema.get("properties", ()))
         if count > _MOST_PROPERTIES:
             raise refused(
-                f"{place}/properties", f"more than {_MOST_PROPERTIES} properties in all; ask for fewer at a time"
+                f"{place}/properties", f"more than {_MOST_PROPERTIES} properties in total; ask for fewer at a time"
             )
         if subschema.schema.get("type") == "null" and subschema.under not in {"anyOf", "oneOf"}:
-            raise refused(f"{place}/type", 'Parallel takes null only beside a type, as in ["string", "null"]')
+            raise refused(f"{place}/type", 'Parallel allows null only alongside another type, as in ["string", "null"]')
 
 
 def _check_enums(subschemas: Mapping[str, Subschema]) -> None:
@@ -147,12 +147,12 @@ def _check_enums(subschemas: Mapping[str, Subschema]) -> None:
         values = subschema.schema.get("enum", [])
         count += len(values)
         if count > _MOST_ENUM_VALUES:
-            raise refused(f"{place}/enum", f"more than {_MOST_ENUM_VALUES} enum values in all; list fewer")
+            raise refused(f"{place}/enum", f"more than {_MOST_ENUM_VALUES} enum values in total; list fewer")
         chars = sum(len(value) for value in values if isinstance(value, str))
         if len(values) > _LARGE_ENUM_VALUES and chars > _LARGE_ENUM_CHARS:
             raise refused(
                 f"{place}/enum",
-                f"{chars:,} characters in more than {_LARGE_ENUM_VALUES} enum values, and Parallel takes "
+                f"{chars:,} characters in more than {_LARGE_ENUM_VALUES} enum values, but Parallel allows "
                 f"{_LARGE_ENUM_CHARS:,}; shorten them or list fewer",
             )
 
@@ -161,25 +161,25 @@ def _check_refs(subschemas: Mapping[str, Subschema]) -> None:
     for place, subschema in subschemas.items():
         for keyword in _OTHER_REFS:
             if keyword in subschema.schema:
-                raise refused(f"{place}/{keyword}", 'use "$ref" with a place under "#/$defs/" in its stead')
+                raise refused(f"{place}/{keyword}", 'use "$ref" with a place under "#/$defs/" instead')
         if "$id" in subschema.schema and place != "#":
-            raise refused(f"{place}/$id", "remove it: it would change what references mean")
+            raise refused(f"{place}/$id", "remove it, because it changes what references mean")
         if "$ref" in subschema.schema:
             _check_ref(f"{place}/$ref", subschema.schema["$ref"], subschemas)
 
 
 def _check_ref(place: str, ref: str, subschemas: Mapping[str, Subschema]) -> None:
     if ref == "#":
-        raise refused(place, "refers to the whole schema, so that it has no end; write the levels out")
+        raise refused(place, "refers to the whole schema, so it is infinite; write out the levels you need")
     if not ref.startswith("#/"):
-        raise refused(place, f'{quoted(ref)} is not inside this schema; copy it under "$defs" and use "#/$defs/..."')
+        raise refused(place, f'{quoted(ref)} is outside this schema; copy it under "$defs" and use "#/$defs/..."')
     if target_of(ref) not in subschemas:
         raise refused(place, f'there is no schema at {quoted(ref)}; define it under "$defs"')
 
 
 @dataclass(frozen=True, slots=True)
 class _Visit:
-    """A schema on the way through the expanded schema; `refs` are the references followed to reach it."""
+    """A schema visited while expanding references. `refs` are the references followed to reach it."""
 
     place: str
     level: int
@@ -188,7 +188,7 @@ class _Visit:
 
 
 def _check_expansion(subschemas: Mapping[str, Subschema]) -> None:
-    """Follow every reference, as validation will: no cycle, no more levels and no more schemas than are bearable."""
+    """Follow every reference, as validation will. Rejects cycles, too many levels and too many schemas."""
     waiting = [_Visit("#", 1, 0, ())]
     waiting += [_Visit(each.place, 1, 0, ()) for each in _defined(subschemas)]
     visits = 0
@@ -196,14 +196,14 @@ def _check_expansion(subschemas: Mapping[str, Subschema]) -> None:
         visit = waiting.pop()
         visits += 1
         if visits > 2 * MOST_SUBSCHEMAS:
-            raise refused(visit.place, "too many schemas once references are followed; refer to fewer")
+            raise refused(visit.place, "too many schemas once references are followed; use fewer references")
         if visit.steps > MOST_STEPS:
-            raise refused(visit.place, f"more than {MOST_STEPS} schemas inside each other; make it flatter")
+            raise refused(visit.place, f"more than {MOST_STEPS} schemas inside each other; flatten it")
         subschema = subschemas[visit.place]
         if visit.level > _MOST_LEVELS and _is_container(subschema.schema):
             raise refused(
                 visit.place,
-                f"objects and lists nested deeper than {_MOST_LEVELS} levels (the root is the first); make it flatter",
+                f"objects and lists nested deeper than {_MOST_LEVELS} levels, counting the root; flatten them",
             )
         waiting.extend(_next_visits(visit, subschema))
 
@@ -218,7 +218,7 @@ def _next_visits(visit: _Visit, subschema: Subschema) -> Iterator[_Visit]:
     if ref is not None:
         target = target_of(ref)
         if target in visit.refs:
-            raise refused(f"{visit.place}/$ref", "refers to itself, so that it has no end; write the levels out")
+            raise refused(f"{visit.place}/$ref", "refers to itself, so it is infinite; write out the levels you need")
         yield _Visit(target, visit.level, visit.steps + 1, (*visit.refs, target))
     for each in subschema.inner:
         if each.keyword not in DEFINITIONS and isinstance(each.schema, dict):
@@ -239,8 +239,8 @@ def _warnings(subschemas: Mapping[str, Subschema]) -> list[str]:
         for keyword in subschema.schema:
             places.setdefault(keyword, []).append(place)
     groups = (
-        (_UNCHECKED, "is neither enforced by Parallel nor checked here; say it in the description"),
-        (_CHECKED_HERE, "is not enforced by Parallel; checked here on the answer"),
+        (_UNCHECKED, "is neither enforced by Parallel nor checked here; put it in the description"),
+        (_CHECKED_HERE, "is not enforced by Parallel; the answer is checked against it here"),
     )
     return [
         f"`{keyword}` at {_some(places[keyword])} {words}."

@@ -1,4 +1,4 @@
-"""A caller's schema as it is meant: hosts and frameworks wrap it, write it as text, or in another dialect."""
+"""Accepts a caller's schema in the forms that hosts and frameworks use: wrapped, as text, or in another dialect."""
 
 import json
 from collections.abc import Mapping
@@ -15,10 +15,10 @@ _SCHEMA_KEYS = frozenset({"properties", "$ref", "$defs", "definitions", "anyOf",
 
 
 def as_meant(given: Any) -> dict[str, Any] | None:
-    """The schema in what was given; None where nothing was asked for. Raises SchemaRefused.
+    """The schema in `given`, or None if there is none. Raises SchemaRefused.
 
-    Text is read, once more where it is JSON inside a JSON string; `{"type": "json_schema", "json_schema": {...}}` and
-    `{"name": ..., "schema": {...}}` are taken off; a `$ref` at the root is followed, and `nullable: true` is null.
+    Text is parsed, twice if it is JSON in a JSON string. The wrappers `{"type": "json_schema", "json_schema": {...}}`
+    and `{"name": ..., "schema": {...}}` are removed, a `$ref` at the root is followed, and `nullable` becomes null.
     """
     schema = given
     for _ in range(3):
@@ -34,7 +34,7 @@ def as_meant(given: Any) -> dict[str, Any] | None:
         return None
     if not isinstance(schema, Mapping):
         raise SchemaRefused('output_schema must be a JSON object such as {"type": "object", "properties": {...}}.')
-    # What is too deep or too large is refused by lint, which names the place.
+    # lint rejects a schema that is too deep or too large, and names the place.
     if flaw_of(dict(schema), _MOST_DEPTH, _MOST_VALUES) is not None:
         return dict(schema)
     meant: dict[str, Any] = _with_null(_with_root(dict(schema)))
@@ -49,18 +49,18 @@ def _read(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        raise SchemaRefused("output_schema is text that is not JSON: give the schema as an object.") from None
+        raise SchemaRefused("output_schema is text that is not JSON: pass the schema as an object.") from None
 
 
 def _wrapped(schema: Any) -> Any:
-    """What is inside a wrapper; None where there is none."""
+    """The contents of a wrapper, or None if there is no wrapper."""
     if not isinstance(schema, Mapping) or schema.keys() & _SCHEMA_KEYS:
         return None
     return next((schema[key] for key in _WRAPPERS if isinstance(schema.get(key), Mapping | str)), None)
 
 
 def _with_root(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema with the definition that its root refers to in the root's place."""
+    """The schema with its root replaced by the definition that it refers to."""
     for _ in range(3):
         ref = schema.get("$ref")
         if not isinstance(ref, str) or not ref.startswith(("#/$defs/", "#/definitions/")):
@@ -75,7 +75,7 @@ def _with_root(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_null(node: Any, under_names: bool = False) -> Any:
-    """OpenAPI's `nullable: true` as JSON Schema writes it."""
+    """Replace OpenAPI's `nullable: true` by JSON Schema's null type."""
     if isinstance(node, list):
         return [_with_null(item) for item in node]
     if not isinstance(node, dict):

@@ -1,4 +1,4 @@
-"""Values and places as a sentence quotes them."""
+"""Values and places as sentences quote them."""
 
 import json
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ _OPTIONS_NAMED = 8
 
 
 def quoted(value: object) -> str:
-    """`value` as JSON in one short line, for a sentence."""
+    """`value` as one short line of JSON, for a sentence."""
     if isinstance(value, dict):
         return "an object" if value else "{}"
     if isinstance(value, list):
@@ -22,14 +22,14 @@ def quoted(value: object) -> str:
 
 
 def listed(values: Iterable[object]) -> str:
-    """A few of `values` in a row; more are counted."""
+    """The first few of `values`, and the number of the others."""
     values = list(values)
     more = f" and {len(values) - _OPTIONS_NAMED} more" if len(values) > _OPTIONS_NAMED else ""
     return ", ".join(quoted(value) for value in values[:_OPTIONS_NAMED]) + more
 
 
 def dotted(tokens: Iterable[str | int]) -> str:
-    """A place in an answer, as basis entries write it."""
+    """A place in an answer, as in basis entries."""
     place = ".".join(clean(str(token), _PLACE_CHARS) for token in tokens)
     return one_line(place) or "the answer"
 
@@ -41,5 +41,5 @@ def pointer(tokens: Iterable[str | int], base: str = "#") -> str:
 
 
 def one_line(place: str) -> str:
-    """A place as a sentence shows it: short, on one line."""
+    """A place on one short line, for a sentence."""
     return " ".join(clean(place, _PLACE_CHARS).split())

@@ -1,4 +1,4 @@
-"""The JSON value that a model wrote, whatever it put around it."""
+"""Reads the JSON that a model wrote, whatever it put around it."""
 
 import json
 import re
@@ -15,19 +15,19 @@ _MOST_RUNS = 1_000  # of braces in prose
 def read(text: str) -> Any:
     """The JSON value that a model wrote, whatever it put around it.
 
-    Plain JSON and JSON in one code fence may be any value, with commas too many; JSON text inside a JSON string is
-    read once more. Out of prose only an object is taken: the longest run of balanced braces, so that a piece of a
-    broken or truncated answer never passes for the answer.
-    Raises ValueError if there is none, or if it is deeper than 100 levels, larger than 200,000 values or not finite.
+    Plain JSON and JSON in one code fence may be any value, and may have trailing commas. JSON in a JSON string is
+    parsed again. From prose only an object is taken: the longest run of balanced braces, so that a piece of a broken
+    or truncated answer never passes for the answer.
+    Raises ValueError if there is none, or if it has more than 100 levels, more than 200,000 values or a NaN.
     """
     text = text.strip("\ufeff \t\r\n")
     value = _read(text)
     if _HALF.search(text):
-        # Half a surrogate pair costs itself and not the answer.
+        # Half a surrogate pair is replaced and does not spoil the answer.
         try:
             value = json.loads(paired(json.dumps(value, ensure_ascii=False)))
         except RecursionError:
-            raise ValueError("the JSON is nested too deep") from None
+            raise ValueError("the JSON is nested too deeply") from None
     return _sound(value)
 
 
@@ -48,14 +48,14 @@ def _decoded(text: str) -> Any:
 
 
 def _decoded_without_last_commas(text: str) -> Any:
-    """As `_decoded`, where only commas before a closing bracket stand in the way."""
+    """Like `_decoded`, but ignoring commas before a closing bracket."""
     if text[:1] not in ("{", "["):
-        raise ValueError("it is no object or list")
+        raise ValueError("it is not an object or a list")
     return _DECODER.decode(_STRING_OR_LAST_COMMA.sub(lambda found: found[0] if found[0][0] == '"' else "", text))
 
 
 def _inside(value: Any) -> Any:
-    """The object or list in a string that is JSON by itself, which some models write."""
+    """The object or list in a string that is itself JSON, which some models write."""
     if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
         try:
             inner = _DECODER.decode(value.strip())
@@ -66,10 +66,10 @@ def _inside(value: Any) -> Any:
 
 
 def unwrapped(schema: Mapping[str, Any], value: Any) -> Any:
-    """The value without one wrapping too many, where that is certain.
+    """The value without a superfluous wrapper, if that is certain.
 
-    A list of one object is that object, and an object with one property that the schema does not know stands for
-    what is in it, if that has properties of the schema.
+    A list of one object is unwrapped, and so is an object with a single property that the schema does not know. The
+    value inside must have properties of the schema.
     """
     known = schema.get("properties") or {}
     if isinstance(value, list) and len(value) == 1:
@@ -93,7 +93,7 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
-# Not strict: models put bare newlines into strings.
+# Not strict, because models put unescaped newlines into strings.
 _DECODER = json.JSONDecoder(strict=False, parse_constant=_no_constant)
 
 
@@ -105,19 +105,19 @@ def _sound(value: Any) -> Any:
 
 
 def _object_in(text: str) -> dict[str, Any]:
-    """The object that prose stands around. One pass finds the braces and one try reads the longest run."""
+    """The object within prose. One pass finds the braces and one attempt reads the longest run."""
     start = max(islice(_runs(text), _MOST_RUNS), key=lambda run: run[1] - run[0], default=(0, 0))[0]
     try:
         value, _ = _DECODER.raw_decode(text, start)
     except (ValueError, RecursionError):
-        raise ValueError("there is no whole JSON object in the text") from None
+        raise ValueError("there is no complete JSON object in the text") from None
     if not isinstance(value, dict):
         raise ValueError("there is no JSON object in the text")
     return value
 
 
 def _runs(text: str) -> Iterator[tuple[int, int]]:
-    """Start and end of each outermost run of balanced braces; one that never closes ends with the text."""
+    """Start and end of each outermost run of balanced braces. An unclosed run ends with the text."""
     position = 0
     while opening := _OPENING.search(text, position):
         position = _closing(text, opening.start())

@@ -1,4 +1,4 @@
-"""The schemas that are written inside a schema, by place."""
+"""The schemas inside a schema, by place."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from parallel_mcp.errors import SchemaRefused
 from parallel_mcp.schemas.places import one_line, pointer
 from parallel_mcp.schemas.values import flaw_of, tokens
 
-# Ours. jsonschema recurses several frames deep for each step from a schema to one inside it.
+# Our own limits. The validator recurses several frames deep for each step from a schema to one inside it.
 MOST_SUBSCHEMAS = 2_000
 MOST_STEPS = 20
 _MOST_VALUES = 30_000
 _MOST_SCHEMA_DEPTH = 60
 
-# Where schemas sit inside a schema: as the keyword's value, in a list, or under names.
+# How a keyword holds schemas: as its value, in a list, or by name.
 ONE = frozenset(
     {"additionalProperties", "contains", "else", "if", "items", "not", "propertyNames", "then"}
     | {"unevaluatedItems", "unevaluatedProperties"}
@@ -29,13 +29,13 @@ CONTAINER_KEYWORDS = (ONE | LISTED | NAMED) - SAME_VALUE - DEFINITIONS
 
 
 def refused(place: str, words: str) -> SchemaRefused:
-    """The refusal that names a place."""
+    """A SchemaRefused that names the place."""
     return SchemaRefused(f"output_schema, at {one_line(place)}: {words}.")
 
 
 @dataclass(frozen=True, slots=True)
 class Inner:
-    """A schema inside a schema: under which keyword, at which place."""
+    """A schema inside another, with the keyword that holds it and its place."""
 
     keyword: str
     tokens: tuple[str | int, ...]
@@ -45,7 +45,7 @@ class Inner:
 
 @dataclass(frozen=True, slots=True)
 class Subschema:
-    """One schema object as written, how many steps below the root it is, and those directly inside it."""
+    """A schema object as written, its number of steps below the root, and the schemas directly inside it."""
 
     place: str
     schema: dict[str, Any]
@@ -55,18 +55,18 @@ class Subschema:
 
 
 def plain(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema as plain JSON values, or a refusal."""
+    """The schema, if it consists of plain JSON values. Raises SchemaRefused."""
     if not isinstance(schema, Mapping):
         raise refused("#", 'a schema must be an object such as {"type": "object", "properties": {...}}')
     root = dict(schema)
     flaw = flaw_of(root, _MOST_SCHEMA_DEPTH, _MOST_VALUES)
     if flaw is not None:
-        raise refused(pointer(tokens(flaw.trail)), f"{flaw.words}; a schema must be plain JSON and small")
+        raise refused(pointer(tokens(flaw.trail)), f"has {flaw.words}; a schema must be plain JSON and small")
     return root
 
 
 def subschemas_of(root: dict[str, Any]) -> dict[str, Subschema]:
-    """Every schema object that is written in `root`, by place, the root first."""
+    """Every schema object in `root`, by place, the root first."""
     found: dict[str, Subschema] = {}
     waiting = [(Inner("", (), root, "#"), 0)]
     while waiting:
@@ -77,9 +77,9 @@ def subschemas_of(root: dict[str, Any]) -> dict[str, Subschema]:
         if not isinstance(here.schema, dict):
             raise refused(here.place, 'a schema must be an object such as {"type": "string"}')
         if steps > MOST_STEPS:
-            raise refused(here.place, f"more than {MOST_STEPS} schemas inside each other; make it flatter")
+            raise refused(here.place, f"more than {MOST_STEPS} schemas inside each other; flatten it")
         if len(found) >= MOST_SUBSCHEMAS:
-            raise refused(here.place, f"more than {MOST_SUBSCHEMAS:,} schemas in all; make it smaller")
+            raise refused(here.place, f"more than {MOST_SUBSCHEMAS:,} schemas in total; make it smaller")
         inner = tuple(_inner(here.schema, here.place))
         found[here.place] = Subschema(here.place, here.schema, here.keyword, steps, inner)
         waiting.extend((each, steps + 1) for each in reversed(inner))
@@ -88,7 +88,7 @@ def subschemas_of(root: dict[str, Any]) -> dict[str, Subschema]:
 
 def _check_boolean(here: Inner) -> None:
     if here.keyword not in _MAY_BE_BOOLEAN:
-        raise refused(here.place, 'true and false are no schemas here; write an object such as {"type": "string"}')
+        raise refused(here.place, 'true and false are not schemas here; use an object such as {"type": "string"}')
 
 
 def _inner(schema: dict[str, Any], place: str) -> Iterator[Inner]:
@@ -107,6 +107,6 @@ def _inner(schema: dict[str, Any], place: str) -> Iterator[Inner]:
 
 
 def target_of(ref: str) -> str:
-    """The place that a local reference names, spelt as `pointer` spells it."""
+    """The place that a local reference names, as `pointer` writes it."""
     tokens = unquote(ref).split("/")[1:]
     return pointer(token.replace("~1", "/").replace("~0", "~") for token in tokens)

@@ -1,4 +1,4 @@
-"""What keeps a value from fitting a schema. `jsonschema-rs` does the work, in bounded time but for the largest."""
+"""Why a value does not fit a schema. `jsonschema-rs` does the work, in bounded time except for the largest values."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -14,25 +14,25 @@ from parallel_mcp.schemas.words import telling, words_of
 
 _MOST_ERRORS = 200
 
-# Characters of the schema times those of the value: all errors are made before the first is given, and beyond this,
-# which is a fraction of a second, only the first is made.
+# Characters of the schema times those of the value. The library creates all errors before it returns the first one, so
+# beyond this, which takes a fraction of a second, only the first error is requested.
 _MOST_WORK = 20_000_000
 _MOST_BACKTRACKING = 20_000
 _MOST_PATTERN_BYTES = 1024 * 1024
 
-# They say how a schema is to be run or found, and it is run as what it is, where it is.
+# These would change how the schema is interpreted or resolved.
 _NOT_RUN = frozenset({"$schema", "$id"})
 
 
 def problems(schema: Mapping[str, Any], value: Any, limit: int = 5) -> list[str]:
-    """What keeps `value` from fitting `schema`, at most `limit` short sentences; none if it fits.
+    """Why `value` does not fit `schema`, in at most `limit` short sentences. Empty if it fits.
 
-    `schema` has passed `lint`. `format` is not looked at. Never raises; the time that a hostile schema may take with a
-    large value is for the caller to bound.
+    `schema` has passed `lint`. `format` is ignored. Never raises. The caller has to limit the time that a
+    hostile schema may take with a large value.
     """
     flaw = flaw_of(value, MOST_ANSWER_DEPTH, MOST_ANSWER_VALUES)
     if flaw is not None:
-        return [f"{dotted(tokens(flaw.trail))}: cannot be checked, {flaw.words}"][:limit]
+        return [f"{dotted(tokens(flaw.trail))}: not checked, because it has {flaw.words}"][:limit]
     try:
         validator = validator_of(plain(schema))
         if validator.is_valid(value):
@@ -40,7 +40,7 @@ def problems(schema: Mapping[str, Any], value: Any, limit: int = 5) -> list[str]
         every = len(json.dumps(schema)) * len(json.dumps(value)) <= _MOST_WORK
         return list(islice(_sentences(validator, value, every), limit))
     except ValueError:
-        return ["the answer: cannot be checked, the schema is not one that can be run"][:limit]
+        return ["the answer: not checked, because the schema is not valid"][:limit]
 
 
 def _first(validator: Draft202012Validator, value: Any) -> Iterator[ValidationError]:
@@ -63,14 +63,14 @@ def _sentences(validator: Draft202012Validator, value: Any, every: bool) -> Iter
 
 
 def _group(error: ValidationError) -> object:
-    """Names that are missing at one place are one sentence; every other error is its own."""
+    """Missing names at one place share a sentence. Every other error has its own."""
     return error.kind.name if error.kind.name == "required" else id(error)
 
 
 def validator_of(schema: dict[str, Any]) -> Draft202012Validator:
-    """A validator that fetches nothing, knows no formats, and gives up a pattern that goes back and forth too long.
+    """A validator that fetches nothing, ignores formats, and gives up on patterns that backtrack too much.
 
-    Raises ValueError for what is no schema, or has a pattern that is no regular expression.
+    Raises ValueError if this is not a schema, or if a pattern is not a regular expression.
     """
     return Draft202012Validator(
         {key: value for key, value in schema.items() if key not in _NOT_RUN},

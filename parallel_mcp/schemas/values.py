@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-# Ours, for answers: values in all, levels, and units of work, of which a second does some hundred thousand.
+# Our own limits for answers: total values and levels.
 MOST_ANSWER_VALUES = 200_000
 MOST_ANSWER_DEPTH = 100
 _MOST_INT_BITS = 14_000  # about 4,200 digits: Python refuses to print more than 4,300
@@ -11,7 +11,7 @@ _MOST_INT_BITS = 14_000  # about 4,200 digits: Python refuses to print more than
 
 @dataclass(frozen=True, slots=True)
 class _Trail:
-    """The way to a value, innermost first, so that a long way costs no copying."""
+    """The path to a value, innermost first, so that long paths need no copying."""
 
     outer: "_Trail | None"
     token: str | int
@@ -19,14 +19,14 @@ class _Trail:
 
 @dataclass(frozen=True, slots=True)
 class _Flaw:
-    """Why a value is not JSON that we handle, and where."""
+    """Why a value is not JSON that we handle, and where. `words` fit after "it has"."""
 
     trail: _Trail | None
     words: str
 
 
 def tokens(trail: _Trail | None) -> list[str | int]:
-    """The way to a value, outermost first."""
+    """The path to a value, outermost first."""
     found: list[str | int] = []
     while trail is not None:
         found.append(trail.token)
@@ -35,7 +35,7 @@ def tokens(trail: _Trail | None) -> list[str | int]:
 
 
 def flaw_of(root: object, most_depth: int, most_values: int) -> _Flaw | None:
-    """The first thing that is wrong with `root` as JSON, found without recursion and in bounded work."""
+    """The first thing wrong with `root` as JSON, found without recursion and with bounded work."""
     stack: list[tuple[object, _Trail | None, int]] = [(root, None, 1)]
     seen = 1
     while stack:
@@ -49,7 +49,7 @@ def flaw_of(root: object, most_depth: int, most_values: int) -> _Flaw | None:
         if seen > most_values:
             return _Flaw(trail, f"more than {most_values:,} values")
         if depth >= most_depth and value:
-            return _Flaw(trail, f"nested deeper than {most_depth} levels")
+            return _Flaw(trail, f"more than {most_depth} levels of nesting")
         inner = value.items() if isinstance(value, dict) else enumerate(value)
         stack.extend((child, _Trail(trail, token), depth + 1) for token, child in inner)
     return None
@@ -61,10 +61,10 @@ def _wrong_with(value: object) -> str | None:
     if isinstance(value, float):
         return None if math.isfinite(value) else "NaN or Infinity"
     if isinstance(value, int):
-        return None if value.bit_length() <= _MOST_INT_BITS else "a number of thousands of digits"
+        return None if value.bit_length() <= _MOST_INT_BITS else "a number with thousands of digits"
     if isinstance(value, dict):
         return None if all(isinstance(key, str) and _encodable(key) for key in value) else "a name that is not text"
-    return None if value is None or isinstance(value, list) else "not a JSON value"
+    return None if value is None or isinstance(value, list) else "a value that is not JSON"
 
 
 def _encodable(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""What a validation error says, in our words."""
+"""Describes validation errors in our own words."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from parallel_mcp.schemas.places import listed, quoted
 
 
 def telling(error: ValidationError) -> ValidationError:
-    """The error that says most: within a union, that of the one form whose type fits."""
+    """The most helpful error: within a union, that of the only form whose type fits."""
     if error.kind.name == "propertyNames":
         return telling(_kind(error).error)
     while context := getattr(error.kind, "context", None):
@@ -25,10 +25,10 @@ def _is_of_another_type(form: Sequence[ValidationError], union: ValidationError)
 
 
 def words_of(error: ValidationError, same: Sequence[ValidationError] = ()) -> str:
-    """What is wrong, in our words: the library's own print the whole value. `same` are more of its kind and place."""
+    """What is wrong. The library's own messages print the whole value. `same` are all errors of its kind and place."""
     keyword, value = error.kind.name, error.instance
     if keyword == "contains":
-        # Its limits are of the same kind.
+        # minContains and maxContains are of this kind, too.
         keyword = str(error.schema_path[-1])
     if keyword == "required":
         return f"lacks {listed(_kind(each).property for each in (same or (error,)))}"
@@ -51,15 +51,15 @@ _LIMITS = {
     "minItems": "fewer than {rule} items",
     "maxItems": "more than {rule} items",
     "uniqueItems": "has the same item twice",
-    "contains": "no item is of the form that one must have (contains)",
-    "minContains": "fewer than {rule} items are of the form that they must have (contains)",
-    "maxContains": "more than {rule} items are of a form that is limited (contains)",
+    "contains": "no item matches the required form (contains)",
+    "minContains": "fewer than {rule} items match the required form (contains)",
+    "maxContains": "more than {rule} items match the limited form (contains)",
     "minProperties": "fewer than {rule} properties",
     "maxProperties": "more than {rule} properties",
-    "not": "{value} is of a form that is ruled out (not)",
-    "pattern": "{value} is not of the right form",
-    "unevaluatedItems": "has items that are not in the schema",
-    "unevaluatedProperties": "has properties that are not in the schema",
+    "not": "{value} matches a form that is not allowed (not)",
+    "pattern": "{value} does not match the pattern",
+    "unevaluatedItems": "has items that the schema does not allow",
+    "unevaluatedProperties": "has properties that the schema does not allow",
 }
 
 _TYPES = {
@@ -74,7 +74,7 @@ _TYPES = {
 
 
 def _kind(error: ValidationError) -> Any:
-    """Its kind, whose classes the library's stubs leave out."""
+    """The error's kind. The library's stubs omit its classes."""
     return error.kind
 
 
@@ -92,17 +92,17 @@ def _wrong_choice(error: ValidationError) -> str:
 
 
 def _unexpected(error: ValidationError) -> str:
-    return f"has {listed(_kind(error).unexpected)}, not in the schema"
+    return f"has {listed(_kind(error).unexpected)}, which the schema does not allow"
 
 
 def _no_form_fits(error: ValidationError) -> str:
     forms = _kind(error).context
     if not all(forms):
-        return f"{quoted(error.instance)} is of more than one form, and only one may fit (oneOf)"
+        return f"{quoted(error.instance)} matches more than one form, but may match only one (oneOf)"
     if all(_is_of_another_type(form, error) for form in forms):
         names = {name for form in forms for each in form if each.kind.name == "type" for name in _kind(each).types}
         return f"expected {_types(names)}, not {quoted(error.instance)}"
-    return f"{quoted(error.instance)} is of none of the {len(forms)} forms that it may have"
+    return f"{quoted(error.instance)} matches none of the {len(forms)} allowed forms"
 
 
 _PHRASES: dict[str, Callable[[ValidationError], str]] = {
