@@ -114,6 +114,13 @@ def per_call(session: nox.Session) -> None:
 
 
 @nox.session
+def survival(session: nox.Session) -> None:
+    """A minute's sleep, a full disk, a container's end, the previous version: one request each; root, for releases."""
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "tests.stdio.survival", *session.posargs)
+
+
+@nox.session
 def examples(session: nox.Session) -> None:
     """The frameworks' examples, or those that are named behind `--`; each framework is installed by itself."""
     session.install("-e", ".[test]")

@@ -1,7 +1,10 @@
-"""`python benchmarks/front.py [--runs 20] [--kills 1000]`: what the front costs beside the bare interpreter.
+"""`python benchmarks/front.py [--runs 20] [--kills 1000] [--ends 10]`: what the front costs, and how it ends.
 
 The least time until tools/list is answered and resident memory then, in both eras, interleaved with an interpreter
-that only prints; then so many starts that are killed at random moments, and what is left of them.
+that only prints; the CPU of `--version` and `--help` beside importing the server, which both did once; the time from
+each kind of end, with a run in flight, until the front is gone and the host sees the end of stdout and stderr; then so
+many starts that are killed at random moments, and what is left of them. The exit status is 1 where something is over
+its bound.
 """
 
 import argparse
@@ -9,11 +12,13 @@ import json
 import os
 import random
 import signal
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +29,11 @@ PREFIX = "io.modelcontextprotocol/"
 META = {PREFIX + "protocolVersion": "2026-07-28", PREFIX + "clientCapabilities": {}}
 CLIENT = {"name": "benchmark", "version": "0"}
 HELLO = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": CLIENT}
+
+START_MS, START_MB, QUICK, END_SECONDS = 40.0, 4.0, 0.2, 0.2
+"""The bounds: over the bare interpreter, of the import's CPU, and after an end."""
+
+LAUNCHER = [sys.executable, "-c", "import subprocess, sys; subprocess.Popen(sys.argv[1:]).wait()"]
 
 LEGACY: list[tuple[str, dict[str, Any]]] = [("initialize", HELLO), ("tools/list", {})]
 MODERN: list[tuple[str, dict[str, Any]]] = [("server/discover", {"_meta": META}), ("tools/list", {"_meta": META})]
@@ -67,6 +77,59 @@ def engines(store: str) -> int:
     return found
 
 
+def quick(arguments: list[str]) -> float:
+    """CPU milliseconds of a command that prints and ends."""
+    process = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    assert status == 0
+    process.returncode = 0
+    return (used.ru_utime + used.ru_stime) * 1000
+
+
+ENDS: dict[str, Callable[[subprocess.Popen[bytes]], None]] = {
+    "end of input": lambda process: process.stdin.close() if process.stdin is not None else None,
+    "SIGTERM": lambda process: process.terminate(),
+    "SIGINT": lambda process: process.send_signal(signal.SIGINT),
+    "SIGKILL": lambda process: process.kill(),
+    "SIGKILL of the group": lambda process: os.killpg(process.pid, signal.SIGKILL),
+    "SIGKILL of the launcher": lambda process: process.kill(),
+}
+
+
+def ended(name: str, folder: str) -> float:
+    """Seconds from one end of a front, with a run in flight, until it is gone and stdout and stderr are at their end.
+
+    The request is held by a socket that never answers; the engine leaves once that is closed.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as upstream:
+        port = upstream.getsockname()[1]
+        environment = {
+            "PARALLEL_API_KEY": "k",
+            "PARALLEL_MCP_STORE": f"{folder}/research.sqlite3",
+            "PARALLEL_BASE_URL": f"http://127.0.0.1:{port}",
+        }
+        pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        launcher = LAUNCHER if name.endswith("launcher") else []
+        process = subprocess.Popen([*launcher, *SERVER], env=environment, start_new_session=True, **pipes)
+        assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+        call = {"name": "deep_research", "arguments": {"question": f"Why, {port}?"}}
+        messages = [("initialize", HELLO), ("tools/call", call)]
+        for number, (method, params) in enumerate(messages):
+            line = json.dumps({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
+            process.stdin.write(line.encode() + b"\n")
+        process.stdin.flush()
+        process.stdout.readline()
+        request, _ = upstream.accept()
+        with request:
+            request.recv(1)
+            began = time.perf_counter()
+            ENDS[name](process)
+            process.stdout.read()
+            process.stderr.read()
+            process.wait()
+            return time.perf_counter() - began
+
+
 def killed(count: int, store: str) -> tuple[int, float]:
     """How many processes are left, ten seconds at most after so many fronts were killed, and after how long none is."""
     for _ in range(count):
@@ -80,32 +143,65 @@ def killed(count: int, store: str) -> tuple[int, float]:
     return engines(store), time.perf_counter() - began
 
 
-def main(runs: int, kills: int) -> None:
-    """Print the table."""
-    rows: dict[str, list[tuple[float, float]]] = {
-        "bare interpreter": [],
-        "front, 2025-11-25": [],
-        "front, 2026-07-28": [],
-    }
+def start(runs: int, folder: str) -> bool:
+    """Print what a start costs. Whether it is within bounds."""
+    rows: dict[str, list[tuple[float, float]]] = {BASE: [], "front, 2025-11-25": [], "front, 2026-07-28": []}
     cases = [(BARE, []), (SERVER, LEGACY), (SERVER, MODERN)]
-    with tempfile.TemporaryDirectory() as folder:
-        store = f"{folder}/research.sqlite3"
-        for _ in range(runs):
-            for row, (command, requests) in zip(rows.values(), cases, strict=True):
-                row.append(measured(command, requests, store))
-        base = [min(column) for column in zip(*rows[BASE], strict=True)]
-        for name, row in rows.items():
-            fastest, smallest = (min(column) for column in zip(*row, strict=True))
-            usual = statistics.median(ms for ms, _ in row)
-            more = f"({fastest - base[0]:+5.1f} ms, {smallest - base[1]:+4.1f} MB)"
-            print(f"{name:18} {fastest:6.1f} ms, usually {usual:6.1f}  {smallest:5.1f} MB {more}")
-        left, seconds = killed(kills, store)
+    for _ in range(runs):
+        for row, (command, requests) in zip(rows.values(), cases, strict=True):
+            row.append(measured(command, requests, f"{folder}/research.sqlite3"))
+    base = [min(column) for column in zip(*rows[BASE], strict=True)]
+    held = True
+    for name, row in rows.items():
+        fastest, smallest = (min(column) for column in zip(*row, strict=True))
+        usual = statistics.median(ms for ms, _ in row)
+        more = f"({fastest - base[0]:+5.1f} ms, {smallest - base[1]:+4.1f} MB)"
+        print(f"{name:24} {fastest:6.1f} ms, usually {usual:6.1f}  {smallest:5.1f} MB {more}", flush=True)
+        held = held and fastest - base[0] <= START_MS and smallest - base[1] <= START_MB
+    return held
+
+
+def commands(runs: int) -> bool:
+    """Print what the quick commands cost. Whether they are within bounds."""
+    cases = {
+        "importing the server": ["-c", "import parallel_mcp.server, parallel_mcp.cli.group"],
+        "--version": ["-m", "parallel_mcp", "--version"],
+        "--help": ["-m", "parallel_mcp", "--help"],
+    }
+    least = dict.fromkeys(cases, float("inf"))
+    for _ in range(runs):
+        for name, arguments in cases.items():
+            least[name] = min(least[name], quick(arguments))
+    whole = least["importing the server"]
+    for name, ms in least.items():
+        print(f"{name:24} {ms:6.1f} ms of CPU ({ms / whole:.2f}x)", flush=True)
+    return max(least["--version"], least["--help"]) <= QUICK * whole
+
+
+def ends(runs: int, folder: str) -> bool:
+    """Print how long each end takes. Whether they are within bounds."""
+    held = True
+    for name in ENDS if runs else ():
+        times = [ended(name, folder) for _ in range(runs)]
+        usual = statistics.median(times)
+        print(f"{name:24} {usual * 1000:6.1f} ms until all is closed, at worst {max(times) * 1000:.1f}", flush=True)
+        held = held and usual <= END_SECONDS
+    return held
+
+
+def main(runs: int, kills: int, rounds: int) -> int:
+    """Print the tables. The exit status."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        held = [start(runs, folder), commands(max(runs // 4, 1)), ends(rounds, folder)]
+        left, seconds = killed(kills, f"{folder}/research.sqlite3")
         print(f"{kills} starts killed at random: {left} processes left, {seconds:.1f} s after the last")
+    return 0 if all(held) and not left else 1
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--kills", type=int, default=1000)
+    parser.add_argument("--ends", type=int, default=10)
     given = parser.parse_args()
-    main(given.runs, given.kills)
+    sys.exit(main(given.runs, given.kills, given.ends))

@@ -9,14 +9,14 @@ from parallel_mcp.chat.events import Event, Events
 from parallel_mcp.chat.message import Reply
 from parallel_mcp.chat.reading import Reading, parse
 from parallel_mcp.chat.refusal import Hide, refusal
-from parallel_mcp.chat.request import PROMPT_VERSION, names_sources, request
+from parallel_mcp.chat.request import PROMPT_VERSIONS, names_sources, request
 from parallel_mcp.chat.stream import Assembly
 
 __all__ = [
     "CUT_SHORT",
     "GARBLED",
     "NAMED_BY_MODEL",
-    "PROMPT_VERSION",
+    "PROMPT_VERSIONS",
     "STOPPED_EARLY",
     "Assembly",
     "Event",

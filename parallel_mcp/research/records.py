@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Literal
 
-from parallel_mcp.chat import PROMPT_VERSION
+from parallel_mcp.chat import PROMPT_VERSIONS
 from parallel_mcp.models import Answer, Question, Status
 from parallel_mcp.research.principal import Scope
 
@@ -19,7 +19,8 @@ Settlement = Literal["billed", "maybe", "unsent"]
 
 def join_key(scope: Scope, question: Question) -> str:
     """A hash of everything that makes two questions the same: who asks, where, what, and the prompt's version."""
-    parts = [scope.caller, scope.payer, scope.origin, question.model_dump(mode="json"), PROMPT_VERSION]
+    version = PROMPT_VERSIONS[question.model]
+    parts = [scope.caller, scope.payer, scope.origin, question.model_dump(mode="json"), version]
     text = json.dumps(parts, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 

@@ -70,7 +70,7 @@ def _set_up(asked: Wanted) -> str | None:
     from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SimpleSpanProcessor
 
     resource = Resource.create({"service.name": asked.service or NAME, "service.version": version(NAME)})
     missing: list[str] = []
@@ -80,7 +80,9 @@ def _set_up(asked: Wanted) -> str | None:
     if spans:
         tracers = TracerProvider(resource=resource, shutdown_on_exit=False)
         for exporter in spans:
-            tracers.add_span_processor(BatchSpanProcessor(exporter))
+            # At once where a person reads along: the last batch would come after the front has closed stderr.
+            processor = SimpleSpanProcessor if isinstance(exporter, ConsoleSpanExporter) else BatchSpanProcessor
+            tracers.add_span_processor(processor(exporter))
         trace.set_tracer_provider(tracers)
     if points:
         readers = [PeriodicExportingMetricReader(exporter) for exporter in points]

@@ -1,7 +1,7 @@
 """`python -m tests.per_call.run [--seconds 8 70] [FRAMEWORK]...`: one request a question, whatever the framework does.
 
-Installs the newest release of each framework into a folder of its own. Not part of the tests: it takes minutes and a
-package registry.
+Each runs twice: against an endpoint of the tests, and with `--sandbox`. Installs the newest release of each framework
+into a folder of its own. Not part of the tests: it takes minutes and a package registry.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from pathlib import Path
 import anyio
 
 from tests.support.fronts import engines_gone
-from tests.support.upstream import Received, Upstream, answered, upstream_running
+from tests.support.upstream import Received, answered, upstream_running
 
 PROGRAMS = Path(__file__).parent / "programs"
 INSTALLED = Path(tempfile.gettempdir()) / "parallel-mcp-examples"
@@ -25,37 +25,62 @@ FRAMEWORKS = {
     "ag2": ["ag2[mcp,openai]"],
     "crewai": ["crewai", "crewai-tools[mcp]"],
 }
-QUESTION = "Why is the sky blue?"
+QUESTION = "What happens when a replica is killed?"
+AT_ONCE = 4
+
+SLOW = """
+import os, sys
+if "engine" in sys.orig_argv:
+    from parallel_mcp.sandbox.app import _Chat
+    def pauses(self, model):
+        with open(os.environ["REQUESTS"], "a") as file:
+            file.write(model + "\\n")
+        return float(os.environ["SECONDS_A_REQUEST"]), 0.0
+    _Chat._pauses = pauses
+"""
+"""A sitecustomize.py that makes the sandbox inside an engine slow, and notes its requests."""
 
 
-def _installed(framework: str) -> Path:
+def _install(framework: str) -> None:
     python = INSTALLED / framework / "bin" / "python"
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", python.parents[1]], check=True)
         subprocess.run([python, "-m", "pip", "install", "-q", *FRAMEWORKS[framework]], check=True)
-    return python
 
 
-async def _asked(framework: str, seconds: float) -> str:
+async def _asked(framework: str, seconds: float, *, sandbox: bool) -> str:
     """What is wrong; empty where the answer came with one request."""
-    python = await anyio.to_thread.run_sync(_installed, framework)
     async with upstream_running() as upstream:
         upstream.reply = _after(seconds)
         with tempfile.TemporaryDirectory() as folder:
-            store = Path(folder, "research.sqlite3")
-            environment = {
-                **os.environ,
-                "PARALLEL_API_KEY": "k",
-                "PARALLEL_BASE_URL": upstream.url,
-                "PARALLEL_MCP_STORE": str(store),
-                "OPENAI_API_KEY": "none",
-            }
-            server = [sys.executable, "-m", "parallel_mcp"]
-            program = [str(python), str(PROGRAMS / f"with_{framework}.py"), QUESTION, *server]
+            server = [sys.executable, "-m", "parallel_mcp", *(["--sandbox"] if sandbox else [])]
+            program = [str(INSTALLED / framework / "bin" / "python"), str(PROGRAMS / f"with_{framework}.py"), QUESTION]
+            environment = _environment(folder, upstream.url, seconds, sandbox=sandbox)
             with anyio.fail_after(seconds + 300):
-                done = await anyio.run_process(program, env=environment, check=False)
-                await engines_gone(store, seconds + 60)
-        return _faults(upstream, done.stdout.decode(), done.stderr.decode(), framework, seconds)
+                done = await anyio.run_process([*program, *server], env=environment, check=False)
+                await engines_gone(environment["PARALLEL_MCP_STORE"], seconds + 60)
+            requests = _sandbox_requests(folder) if sandbox else len(upstream.received)
+        name = f"{framework:11} {seconds:4.0f} s  {'sandbox' if sandbox else 'Chat API'}"
+        return _faults(name, requests, done.stdout.decode(), done.stderr.decode())
+
+
+def _environment(folder: str, url: str, seconds: float, *, sandbox: bool) -> dict[str, str]:
+    """The program's environment, which it hands on to the server."""
+    given = {
+        **os.environ,
+        "PARALLEL_API_KEY": "k",
+        "PARALLEL_BASE_URL": url,
+        "PARALLEL_MCP_STORE": f"{folder}/research.sqlite3",
+        "OPENAI_API_KEY": "none",
+    }
+    if not sandbox:
+        return given
+    Path(folder, "sitecustomize.py").write_text(SLOW, "utf-8")
+    return {**given, "PYTHONPATH": folder, "REQUESTS": f"{folder}/requests", "SECONDS_A_REQUEST": str(seconds)}
+
+
+def _sandbox_requests(folder: str) -> int:
+    return len(Path(folder, "requests").read_text("utf-8").splitlines())
 
 
 def _after(seconds: float):  # type: ignore[no-untyped-def]
@@ -66,27 +91,36 @@ def _after(seconds: float):  # type: ignore[no-untyped-def]
     return reply
 
 
-def _faults(upstream: Upstream, printed: str, said: str, framework: str, seconds: float) -> str:
+def _faults(name: str, requests: int, printed: str, said: str) -> str:
     try:
         result = json.loads(printed.splitlines()[-1])
     except (IndexError, ValueError):
-        return f"it printed no result: {printed[-500:]} {said[-1500:]}"
-    requests = len(upstream.received)
-    print(f"{framework:12} {seconds:4.0f} s  calls {result['calls']:2}  requests {requests}", flush=True)
+        return f"{name:32} it printed no result: {printed[-500:]} {said[-1500:]}"
+    print(f"{name:32} calls {result['calls']:2}  requests {requests}", flush=True)
     last = result["texts"][-1]
-    if "An answer to" not in last:
-        return f"no answer: {last[:500]}"
-    return "" if requests == 1 else f"{requests} requests"
+    if "Sources:" not in last:
+        return f"{name:32} no answer: {last[:500]}"
+    return "" if requests == 1 else f"{name:32} {requests} requests"
 
 
 async def _main(frameworks: list[str], seconds: list[float]) -> int:
     failed = 0
-    for framework in frameworks:
-        for each in seconds:
-            fault = await _asked(framework, each)
-            if fault:
+    free = anyio.CapacityLimiter(AT_ONCE)
+
+    async def one(framework: str, each: float, sandbox: bool) -> None:
+        nonlocal failed
+        async with free:
+            if fault := await _asked(framework, each, sandbox=sandbox):
                 failed = 1
-                print(f"{framework:12} {each:4.0f} s  FAILED  {fault}", flush=True)
+                print(f"FAILED  {fault}", flush=True)
+
+    for framework in frameworks:
+        _install(framework)
+    async with anyio.create_task_group() as group:
+        for each in seconds:
+            for framework in frameworks:
+                for sandbox in (False, True):
+                    group.start_soon(one, framework, each, sandbox)
     return failed
 
 

@@ -8,6 +8,7 @@ import pytest
 from starlette.responses import Response
 
 from parallel_mcp import errors
+from parallel_mcp.chat import PROMPT_VERSIONS
 from parallel_mcp.models import Answer, Model, Question
 from parallel_mcp.research import ResearchRun, ResearchService, join_key
 from parallel_mcp.stores.sqlite import SQLiteStore
@@ -161,10 +162,13 @@ async def test_the_key_holds_every_part_of_the_question(what: str) -> None:
     assert join_key(LOCAL.scope, OTHER_QUESTIONS[what]) != join_key(LOCAL.scope, QUESTION)
 
 
-async def test_the_key_holds_the_prompt_version(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = join_key(LOCAL.scope, QUESTION)
-    monkeypatch.setattr("parallel_mcp.research.records.PROMPT_VERSION", -1)
-    assert join_key(LOCAL.scope, QUESTION) != before
+async def test_the_key_holds_the_version_of_its_own_models_prompt(monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = QUESTION.model_copy(update={"model": Model.SPEED})
+    before = [join_key(LOCAL.scope, question) for question in (QUESTION, answered)]
+    monkeypatch.setitem(PROMPT_VERSIONS, Model.SPEED, -1)
+    after = [join_key(LOCAL.scope, question) for question in (QUESTION, answered)]
+    assert after[0] == before[0]
+    assert after[1] != before[1]
 
 
 async def test_the_order_in_which_a_schema_is_written_makes_no_other_question() -> None:

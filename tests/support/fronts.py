@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -86,10 +86,19 @@ async def scripted(engine: str, *arguments: str) -> AsyncIterator[Front]:
 
 
 @asynccontextmanager
-async def fronted(upstream: Upstream, store: Path | str, *arguments: str, **environment: str) -> AsyncIterator[Front]:
-    """The real front and its engine; in a session of its own, so that a test can kill its process group."""
+async def fronted(
+    upstream: Upstream,
+    store: Path | str,
+    *arguments: str,
+    python: Sequence[str] = (sys.executable,),
+    **environment: str,
+) -> AsyncIterator[Front]:
+    """The real front and its engine; in a session of its own, so that a test can kill its process group.
+
+    `python` is the interpreter, with what stands before it or its options.
+    """
     given = {"PARALLEL_API_KEY": "k", "PARALLEL_BASE_URL": upstream.url, "PARALLEL_MCP_STORE": str(store)}
-    command = [sys.executable, "-m", "parallel_mcp", *arguments]
+    command = [*python, "-m", "parallel_mcp", *arguments]
     async with _running(command, {**given, **environment}) as front:
         yield front
 

@@ -182,19 +182,18 @@ async def test_a_collector_that_never_answers_keeps_no_process_from_ending(upstr
 
 
 async def test_the_console_exporter_leaves_stdout_to_the_protocol(upstream: Upstream) -> None:
-    # The front leaves at once, with its stderr: what the engine says after that is for nobody.
-    async with process("--no-front", **_environment(upstream, OTEL_TRACES_EXPORTER="console")) as running:
+    async with process(**_environment(upstream, OTEL_TRACES_EXPORTER="console")) as running:
         lines = await _asked_over_stdio(running)
         assert running.stdin is not None
         assert running.stdout is not None
         assert running.stderr is not None
-        await running.stdin.aclose()
         said = b""
         with anyio.fail_after(20):
-            async for part in running.stderr:
-                said += part
+            # Before the end of input: the front leaves at once, and closes stderr.
+            while b'"name": "chat speed"' not in said:
+                said += await running.stderr.receive()
+            await running.stdin.aclose()
             rest = b"".join([part async for part in running.stdout])
-    assert b'"name": "chat speed"' in said
     for line in [*lines, *rest.splitlines()]:
         assert json.loads(line)["jsonrpc"] == "2.0"
 
