@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import sys
-import time
 from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -14,8 +13,6 @@ HEADER_SECONDS = 10.0
 """How long a connection may take to send the headers of a request."""
 RESERVED_DESCRIPTORS = 256
 """File descriptors reserved for the store, the log and requests to Parallel."""
-LOG_SECONDS = 60.0
-"""Seconds between two log lines about closed connections."""
 
 
 def max_connections() -> int:
@@ -45,7 +42,6 @@ def bounded(limit: int) -> type[H11Protocol]:
     all others have a request in progress.
     """
     silent: dict[H11Protocol, None] = {}
-    log = _Seldom()
 
     class BoundedProtocol(H11Protocol):
         _deadline: asyncio.TimerHandle | None = None
@@ -53,8 +49,7 @@ def bounded(limit: int) -> type[H11Protocol]:
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
             if len(self.connections) > limit:
-                if log.may():
-                    logger.warning("The limit of %d open connections is reached: idle ones are being closed", limit)
+                logger.warning("The limit of %d open connections is reached: idle ones are being closed", limit)
                 oldest = next(iter(silent), self)
                 silent.pop(oldest, None)
                 oldest.transport.abort()
@@ -88,30 +83,3 @@ def bounded(limit: int) -> type[H11Protocol]:
                 self._deadline = None
 
     return BoundedProtocol
-
-
-class _Seldom:
-    """True at most once every `LOG_SECONDS`."""
-
-    def __init__(self) -> None:
-        self._last = float("-inf")
-
-    def may(self) -> bool:
-        """Whether enough time has passed."""
-        now = time.monotonic()
-        if now - self._last < LOG_SECONDS:
-            return False
-        self._last = now
-        return True
-
-
-class CalmAccept(logging.Filter):
-    """Drops all but one line a minute of asyncio's messages about connections that it cannot accept."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._seldom = _Seldom()
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Whether to keep the line."""
-        return "accept" not in str(record.msg) or self._seldom.may()

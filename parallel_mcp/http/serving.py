@@ -1,6 +1,5 @@
 """Serving the app until a signal comes."""
 
-import logging
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,7 +8,7 @@ import uvicorn
 from sse_starlette.sse import AppStatus
 
 from parallel_mcp.http.app import application
-from parallel_mcp.http.connections import CalmAccept, bounded, max_connections
+from parallel_mcp.http.connections import bounded, max_connections
 from parallel_mcp.settings import Settings
 
 
@@ -41,7 +40,6 @@ def run(settings: Settings, ready: Callable[[str], None]) -> None:
     """
     # It would close streams of the legacy protocol at the signal, before their calls can finish.
     AppStatus.enable_automatic_graceful_drain = False
-    logging.getLogger("asyncio").addFilter(CalmAccept())
     config = uvicorn.Config(
         application(settings),
         log_config=None,

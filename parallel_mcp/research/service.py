@@ -157,15 +157,11 @@ class ResearchService:
         *,
         fresh: bool = False,
     ) -> tuple[ResearchRun, Admission]:
-        """Accept a question and wait for it: `ask`, then `wait`, with fewer reads of the store.
-
-        `on_row` is called with the row to wait for.
-        """
+        """Accept a question and wait for it: `ask`, then `wait`, with fewer reads of the store."""
         waiter = secrets.token_hex(8)
         row, admission = await self.ask(principal, question, fresh=fresh, waiter=waiter)
-        on_row(row)
         if row.status == "working":
-            row, _ = await self._wait(principal, row.research_id, seconds, on_progress, waiter, row)
+            row, _ = await self._wait(principal, row.research_id, seconds, on_progress, on_row, waiter, row)
         return row, admission
 
     async def ask(
@@ -218,13 +214,19 @@ class ResearchService:
         self._group.start_soon(self._work, principal, in_flight, name=f"research {row.research_id}")
 
     async def wait(
-        self, principal: Principal, research_id: str, seconds: float, on_progress: OnProgress
+        self,
+        principal: Principal,
+        research_id: str,
+        seconds: float,
+        on_progress: OnProgress,
+        on_row: Callable[[ResearchRun], None] = lambda _: None,
     ) -> tuple[ResearchRun, bool]:
         """The row once it has finished or `seconds` have passed, and whether this call sent a request for it.
 
-        A row that nobody works on any more is taken over. Raises UnknownResearch, StoreFailed or BudgetReached.
+        `on_row` is called with the row each time it was read. A row that nobody works on any more is taken over.
+        Raises UnknownResearch, StoreFailed or BudgetReached.
         """
-        return await self._wait(principal, research_id, seconds, on_progress, secrets.token_hex(8), None)
+        return await self._wait(principal, research_id, seconds, on_progress, on_row, secrets.token_hex(8), None)
 
     async def _wait(
         self,
@@ -232,6 +234,7 @@ class ResearchService:
         research_id: str,
         seconds: float,
         on_progress: OnProgress,
+        on_row: Callable[[ResearchRun], None],
         waiter: str,
         seen: ResearchRun | None,
     ) -> tuple[ResearchRun, bool]:
@@ -244,6 +247,7 @@ class ResearchService:
                 in_flight = self._research_in_flight.get(research_id)
                 row = seen or await self._look(principal, research_id, waiter, in_flight or ended)
                 seen = None
+                on_row(row)
                 if in_flight is not None:
                     telemetry.joined(in_flight.call)
                 if row.status != "working":

@@ -1,6 +1,6 @@
 """Questions and answers as JSON text for a store, and back again unchanged.
 
-pydantic writes UTF-8. It rejects lone surrogates, so texts with any are written as ASCII by the standard library:
+pydantic rejects lone surrogates, so texts with any are written by the standard library, with an escape for each:
 an answer must not be lost because of one.
 """
 
@@ -18,7 +18,8 @@ def dump(value: Question | Answer) -> str:
         # Not model_dump_json, which turns NaN into null.
         return to_json(value, inf_nan_mode="constants").decode()
     except PydanticSerializationError:
-        return json.dumps(value.model_dump(), separators=(",", ":"))
+        text = json.dumps(value.model_dump(), separators=(",", ":"), ensure_ascii=False)
+        return text.encode("utf-8", "backslashreplace").decode()
 
 
 def load_question(text: str | bytes) -> Question:

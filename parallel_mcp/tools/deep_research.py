@@ -77,12 +77,8 @@ async def _resumed(
         return research_result(row, first=first, limit=app.max_result_chars, cancelling=True)
 
     async def work(reporter: Reporter) -> ResearchRun:
-        # Read the row first, without waiting, so that progress shows its model and how long it has been running.
-        row, _ = await app.service.wait(principal, research_id, 0, reporter.tell)
-        reporter.works_on(row)
-        if row.status == "working":
-            with app.waits.call(client_of(ctx, principal), research_id) as wait:
-                row, _ = await app.service.wait(principal, research_id, wait, reporter.tell)
+        with app.waits.call(client_of(ctx, principal), research_id) as wait:
+            row, _ = await app.service.wait(principal, research_id, wait, reporter.tell, reporter.works_on)
         return row
 
     row = await with_progress(ctx, "Researching", work)

@@ -103,6 +103,38 @@ async def test_a_store_that_somebody_else_has_locked_is_503_until_it_is_free(ser
         await _until(url, 200)
 
 
+async def test_a_full_disk_is_503_until_there_is_room(served: Serve, small_disk: Path) -> None:
+    async with served(store=str(small_disk / "research.sqlite3")) as url:
+        assert (await _health(url))[0] == 200
+        ballast = small_disk / "ballast"
+        with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
+            while True:
+                file.write(b"x" * 4096)
+        assert (await _until(url, 503))["store"] == "failing"
+        async with Client(f"{url}/mcp") as client:
+            assert (await client.call_tool("deep_research", {"question": "Why? " + "x" * 10_000})).is_error
+            # It needs no store.
+            assert not (await client.call_tool("web_answer", {"question": "Why?"})).is_error
+        ballast.unlink()
+        await _until(url, 200)
+
+
+async def test_a_full_redis_is_503_until_it_has_room(served: Serve) -> None:
+    import redis as library
+
+    with redis_running("--maxmemory-policy", "noeviction") as redis:
+        async with served(store=redis.url) as url:
+            assert (await _health(url))[0] == 200
+            with library.Redis.from_url(redis.url) as other:
+                # Less than it holds already.
+                other.config_set("maxmemory", 1)
+                assert (await _until(url, 503))["store"] == "failing"
+                # It answers all the while.
+                assert other.ping()
+                other.config_set("maxmemory", 0)
+            await _until(url, 200)
+
+
 async def test_a_redis_that_dies_hangs_and_comes_back_is_told_as_it_is(served: Serve) -> None:
     with redis_running() as redis:
         async with served(store=redis.url) as url:

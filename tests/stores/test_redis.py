@@ -231,6 +231,29 @@ async def test_everything_in_redis_expires(redis_server: RedisServer) -> None:
     assert all(seconds <= LEASE_SECONDS for name, seconds in left.items() if ":waiting:" in name)
 
 
+async def test_no_total_stays_that_is_zero(redis_server: RedisServer) -> None:
+    async with opened(redis_server.socket_url, "zero") as store:
+        await store.settle(await store.charge(ALICE, "base", 0.01, 1.0), "unsent")
+        row = await added(store, asked(budget=1.0))
+        await store.release(row.research_id, "one", sent=False)
+        await store.cancel(row.research_id, ALICE)
+        with client.Redis.from_url(redis_server.socket_url, decode_responses=True) as raw:
+            assert not raw.keys("{zero}:spent:*") + raw.keys("{zero}:budget:*") + raw.keys("{zero}:row:*")
+        await store.charge(ALICE, "base", 0.01, 1.0)
+        with client.Redis.from_url(redis_server.socket_url, decode_responses=True) as raw:
+            assert len(raw.keys("{zero}:spent:*") + raw.keys("{zero}:budget:*")) == 2
+
+
+async def test_rows_are_utf_8_as_they_were_written(redis_server: RedisServer) -> None:
+    async with opened(redis_server.socket_url, "utf-8") as store:
+        row = await added(store, asked("Größe? 漢字 🎈"))
+        await store.finish(row.research_id, "one", answered("Höhe. 漢字 🎈"))
+        with client.Redis.from_url(redis_server.socket_url) as raw:
+            question, answer = raw.hmget(f"{{utf-8}}:row:{row.research_id}", "question", "answer")
+    assert "Größe? 漢字 🎈".encode() in question
+    assert "Höhe. 漢字 🎈".encode() in answer
+
+
 async def test_a_history_loses_the_ids_of_rows_that_expired(redis_server: RedisServer) -> None:
     async with opened(redis_server.socket_url, "history") as store:
         rows = [await added(store, asked(f"Question {number}")) for number in range(5)]

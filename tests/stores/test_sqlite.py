@@ -4,9 +4,8 @@ import os
 import shutil
 import sqlite3
 import stat
-import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
@@ -54,6 +53,28 @@ async def test_the_file_is_for_its_user_only(path: Path) -> None:
     assert found.pop("research.sqlite3") == 0o600
     assert set(found.values()) == {0o600}
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+async def test_rows_are_utf_8_as_they_were_written(path: Path) -> None:
+    async with opened(path) as store:
+        row = await added(store, asked("Größe? 漢字 🎈"))
+        await store.finish(row.research_id, "one", answered("Höhe. 漢字 🎈"))
+    with closing(sqlite3.connect(path)) as raw:
+        raw.text_factory = bytes
+        (question, answer), *_ = raw.execute("SELECT question, answer FROM research").fetchall()
+    assert "Größe? 漢字 🎈".encode() in question
+    assert "Höhe. 漢字 🎈".encode() in answer
+
+
+async def test_a_list_does_not_read_what_the_answers_say(path: Path) -> None:
+    async with opened(path) as store:
+        row = await added(store, asked())
+        await store.finish(row.research_id, "one", answered())
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("UPDATE research SET answer = 'unreadable'")
+        assert [listed.status for listed in await store.list(ALICE)] == ["completed"]
+        with pytest.raises(StoreFailed):
+            await store.get(row.research_id, ALICE)
 
 
 async def test_a_store_that_is_not_used_makes_no_file(path: Path) -> None:
@@ -192,19 +213,6 @@ async def test_a_cancelled_charge_was_either_made_or_not(path: Path) -> None:
 
 
 # The disk
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of one megabyte."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = shutil.which("mount") and os.geteuid() == 0
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)]
-    if not mounted or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("a disk of one megabyte can be mounted by root only")
-    yield disk
-    subprocess.run(["umount", str(disk)], check=True)
 
 
 async def fill(store: SQLiteStore) -> list[str]:
