@@ -11,9 +11,12 @@ nox.needs_version = ">=2026.1"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
 nox.options.error_on_missing_interpreters = False
-nox.options.sessions = ["lint", "types", "dependencies", "wheel", "page", "tests"]
+nox.options.sessions = ["lint", "types", "dependencies", "wheel", "page", "tests-3.11"]
 
 PYTHONS = ("3.11", "3.12", "3.13")
+
+# Folders of tests in which a later Python could make a difference, and which need no other program.
+PORTABLE = ("chat", "client", "compat", "report", "research", "schemas", "settings", "stores", "tasks", "tools")
 
 
 @nox.session
@@ -75,14 +78,21 @@ def page(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """The tests, or those that are named behind `--`."""
     session.install("-e", ".[test]")
-    session.run("pytest", "-q", "-n", "2", *session.posargs)
+    session.run("pytest", "-q", "-n", "4", *session.posargs)
+
+
+@nox.session(python=PYTHONS[1:])
+def portable(session: nox.Session) -> None:
+    """The tests of the core on later Pythons."""
+    session.install("-e", ".[test]")
+    session.run("pytest", "-q", "-n", "4", *(f"tests/{folder}" for folder in PORTABLE), *session.posargs)
 
 
 @nox.session
 def coverage(session: nox.Session) -> None:
     """The tests with branch coverage, which must not fall below the floor in pyproject.toml."""
     session.install("-e", ".[test]")
-    session.run("pytest", "-q", "-n", "2", "--cov", "--cov-report=term:skip-covered", *session.posargs)
+    session.run("pytest", "-q", "-n", "4", "--cov", "--cov-report=term:skip-covered", *session.posargs)
 
 
 @nox.session
@@ -96,14 +106,14 @@ def conformance(session: nox.Session) -> None:
 def uvloop(session: nox.Session) -> None:
     """The HTTP service on uvloop, which it runs on where that is installed."""
     session.install("-e", ".[test]", "uvloop")
-    session.run("pytest", "-q", "-n", "2", "tests/http", "tests/end_to_end/test_http.py", *session.posargs)
+    session.run("pytest", "-q", "-n", "4", "tests/http", "tests/end_to_end/test_http.py", *session.posargs)
 
 
 @nox.session
 def no_front(session: nox.Session) -> None:
     """The stdio server in one process, without a front."""
     session.install("-e", ".[test]")
-    session.run("pytest", "-q", "-n", "2", "tests/stdio/test_engine.py", *session.posargs, env={"TESTS_NO_FRONT": "1"})
+    session.run("pytest", "-q", "-n", "4", "tests/stdio/test_engine.py", *session.posargs, env={"TESTS_NO_FRONT": "1"})
 
 
 @nox.session
@@ -142,7 +152,7 @@ def hosts(session: nox.Session) -> None:
     """The real claude, codex, gemini, opencode and qwen connect to what `parallel-mcp install` wrote (1.6 GB)."""
     session.install("-e", ".[test]")
     node = _npm(session, "tests/hosts")
-    session.run("pytest", "-q", "-n", "2", "tests/hosts", *session.posargs, env={"HOSTS_NODE_DIR": node})
+    session.run("pytest", "-q", "-n", "4", "tests/hosts", *session.posargs, env={"HOSTS_NODE_DIR": node})
 
 
 @nox.session

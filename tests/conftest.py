@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from anyio.from_thread import start_blocking_portal
 from starlette.types import ASGIApp
@@ -18,6 +19,10 @@ from tests.support.baited import answer
 from tests.support.processes import Serve
 from tests.support.telescope import Telescope, installed
 from tests.support.upstream import Received, Upstream, serving, upstream_running
+
+# No test depends on how fast the machine is.
+hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture

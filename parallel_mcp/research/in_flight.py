@@ -77,6 +77,12 @@ class ResearchInFlight(InFlight):
     refused: bool = False
     """Whether Parallel refused a key that the caller brought. Such a research run leaves no row."""
     _read_at: float = field(default_factory=anyio.current_time)
+    _finished_at: float | None = None
+
+    def finish(self, outcome: Outcome) -> None:
+        """Note how the request ended."""
+        self.outcome = outcome
+        self._finished_at = self._now()
 
     def store(self, row: ResearchRun) -> None:
         """Note the row as stored with its outcome."""
@@ -88,16 +94,22 @@ class ResearchInFlight(InFlight):
         """Seconds since this process started it, by the wall clock."""
         return time.time() - self.began_at
 
+    def _now(self) -> float:
+        """The store's time, as far as this process knows it."""
+        return self.row.read_at + anyio.current_time() - self._read_at
+
     def snapshot(self) -> ResearchRun:
-        """The row as this process knows it, even if the store does not yet."""
-        now = self.row.read_at + anyio.current_time() - self._read_at
-        row = replace(self.row, read_at=now)
-        if self.outcome is None or row.status != "working":
+        """The row as this process knows it. An outcome that is still being stored does not count yet.
+
+        So a run that was said to have finished says the same at every later look.
+        """
+        row = replace(self.row, read_at=self._now())
+        if self.outcome is None or row.status != "working" or not self.ended.is_set():
             return row
         return replace(
             row,
             status="completed" if self.outcome.answer is not None else "failed",
-            finished_at=now,
+            finished_at=self._finished_at,
             answer=self.outcome.answer,
             error=self.outcome.error,
             may_be_billed=self.outcome.may_be_billed,

@@ -336,7 +336,7 @@ class ResearchService:
         """Ask Parallel the question of a row, and store the outcome."""
         try:
             with in_flight.scope:
-                in_flight.outcome = await self._run_outcome(principal, in_flight)
+                in_flight.finish(await self._run_outcome(principal, in_flight))
         finally:
             # In `finally`, so that an answer which arrives at the moment of a cancellation is stored.
             await self._settle_run(in_flight)

@@ -70,7 +70,6 @@ def _throw(strategy: st.SearchStrategy[Any], tally: Tally, batch: Batch) -> None
         max_examples=tally.cases,
         derandomize=True,
         database=None,
-        deadline=None,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )

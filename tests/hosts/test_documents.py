@@ -38,7 +38,7 @@ def _written(draw: st.DrawFn, depth: int = 0) -> str:
     return brackets[0] + ",".join(parts) + comma + draw(_spaces) + brackets[1]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(_spaces, _written(), _spaces)
 def test_any_json_keeps_its_comments_and_its_data(head: str, body: str, tail: str) -> None:
     text = head + body + tail

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from parallel_mcp import errors
 from parallel_mcp.models import Answer, Question
 from parallel_mcp.research import ResearchService
+from parallel_mcp.research.records import Outcome, ResearchRun
 from parallel_mcp.stores.sqlite import SQLiteStore
 from tests.support.services import (
     LOCAL,
@@ -87,6 +88,35 @@ async def test_who_waits_has_the_answer_though_the_store_cannot_take_it(
     assert found.answer is not None
     assert found.answer.content == "An answer to: Why?"
     file.bring()
+
+
+class SlowToStore(SQLiteStore):
+    """A store whose disk takes its time with an outcome: it is written once `let` is set."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
+        self.reached = anyio.Event()
+        self.let = anyio.Event()
+
+    async def finish(self, research_id: str, holder: str, outcome: Outcome) -> ResearchRun | None:
+        self.reached.set()
+        await self.let.wait()
+        return await super().finish(research_id, holder, outcome)
+
+
+async def test_a_run_has_finished_once_it_is_stored_and_not_before(open_service: OpenService) -> None:
+    store = SlowToStore()
+    async with open_service(over=store) as service:
+        row, _ = await service.ask(LOCAL, QUESTION)
+        with anyio.fail_after(20):
+            await store.reached.wait()
+        early, _ = await resumed(service, row.research_id, seconds=0)
+        store.let.set()
+        first, _ = await resumed(service, row.research_id)
+        again, _ = await resumed(service, row.research_id)
+    await store.close()
+    assert (early.status, first.status) == ("working", "completed")
+    assert (again.finished_at, again.answer) == (first.finished_at, first.answer)
 
 
 async def test_a_worker_that_holds_an_answer_keeps_trying_to_store_it(

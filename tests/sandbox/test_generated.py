@@ -73,21 +73,21 @@ requests = st.fixed_dictionaries(
 
 
 @given(body=requests | values)
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_no_generated_request_gives_a_500(sandbox: Caller, body: Any) -> None:
     answered = await sandbox.client.post("/chat/completions", content=json.dumps(body).encode(), headers=JSON)
     assert answered.status_code in {200, 400, 404, 422}
 
 
 @given(raw=st.binary(max_size=200))
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_no_generated_bytes_give_a_500(sandbox: Caller, raw: bytes) -> None:
     answered = await sandbox.client.post("/chat/completions", content=raw, headers=JSON)
     assert answered.status_code in {400, 422}
 
 
 @given(question=st.text(min_size=1, max_size=300))
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_any_text_is_a_question(sandbox: Caller, question: str) -> None:
     asked = {"model": "core", "messages": [{"role": "user", "content": question}]}
     answered = await sandbox.client.post("/chat/completions", content=json.dumps(asked).encode(), headers=JSON)

@@ -26,7 +26,6 @@ FOR_CI = settings(
     max_examples=EXAMPLES,
     stateful_step_count=STEPS,
     derandomize=True,
-    deadline=None,
     database=None,
     suppress_health_check=list(HealthCheck),
 )
