@@ -1,8 +1,8 @@
-"""Parallel's Chat endpoint on this machine: OpenAI-compatible, without a key to buy, answering from local documents.
+"""Parallel's Chat endpoint on this machine: OpenAI-compatible, free, and answering from local documents.
 
-It stands in for Parallel in a newcomer's first minute, in tests and in a team's CI. Its answers are found, not canned:
-sentences drawn verbatim from documents that are on the machine anyway, each one cited. It shares no code with this
-package's client, so that the two ends cannot agree on the same mistake.
+It stands in for Parallel when trying the server out, in tests and in CI. Its answers are found, not canned: sentences
+quoted verbatim from documents that are already on the machine, each one cited. It shares no code with this package's
+client, so that the two ends cannot share a mistake.
 """
 
 from parallel_mcp.sandbox.app import create_app, prepare

@@ -1,7 +1,7 @@
-"""The endpoint: Parallel's Chat API as its documents describe it, row by row.
+"""The endpoint: Parallel's Chat API as documented, row by row.
 
-`create_app` only assembles. A request goes through `_Chat`: key, rate, body, then `_reply`; what wraps the response (a
-fault, a client that leaves) is an ASGI app of its own.
+`create_app` only assembles. A request goes through `_Chat`: key, rate, body, then `_reply`. Whatever wraps the response
+(a fault, a client that leaves) is an ASGI app of its own.
 """
 
 import hashlib
@@ -40,24 +40,24 @@ from parallel_mcp.sandbox.wire import FAULTS, Refusal, ShapedReply, Stream, json
 PREFIXES = ("", "/v1", "/v1beta")
 BODY_BYTES = 10_000_000
 KEPT_KEYS = 10_000
-REMEMBERED = 4  # earlier questions of a conversation that are looked at
-QUESTION = 2_000  # characters of an earlier question that are kept
-THREADS = 4  # searches at once; more would only wait for one another
+REMEMBERED = 4  # earlier questions of a conversation that are considered
+QUESTION = 2_000  # characters kept of an earlier question
+THREADS = 4  # concurrent searches; more would only wait for each other
 
-# Seconds until a model speaks: the median and the 90th percentile, and the documented bounds.
+# Seconds until a model's first word: the median, the 90th percentile and the documented bounds.
 LATENCY: Mapping[Model, tuple[float, float, float, float]] = {
     "speed": (3.0, 4.5, 1.0, 10.0),
     "lite": (45.0, 90.0, 10.0, 120.0),
     "base": (50.0, 120.0, 15.0, 180.0),
     "core": (90.0, 180.0, 60.0, 300.0),
 }
-WORD_PAUSE = 0.02  # seconds between two words of `speed`, where latency is documented
+WORD_PAUSE = 0.02  # seconds between words of `speed`, if the latency is as documented
 
-# What holds between requests
+# State that requests share
 
 
 class RateWindow:
-    """At most `limit` requests a key in any 60 seconds; 0 means no limit."""
+    """Allows at most `limit` requests per key in any 60 seconds. 0 means no limit."""
 
     def __init__(self, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._limit = limit
@@ -65,7 +65,7 @@ class RateWindow:
         self._seen: OrderedDict[str, deque[float]] = OrderedDict()
 
     def take(self, key: str) -> bool:
-        """Count a request. False where the key has used up its minute; a refused request does not count."""
+        """Count a request. Returns False if the key has used up its limit; such a request does not count."""
         if not self._limit:
             return True
         now = self._clock()
@@ -83,15 +83,15 @@ class RateWindow:
 
 @dataclass(slots=True)
 class Traffic:
-    """What went through a sandbox, and a way to wait for it."""
+    """Counts a sandbox's requests, and lets tests wait for them."""
 
     requests: int = 0  # received
     active: int = 0  # being worked on
-    abandoned: int = 0  # whose client left before the answer was whole
+    abandoned: int = 0  # whose client left before the answer was complete
     _changed: anyio.Event | None = None
 
     def note(self, **changes: int) -> None:
-        """Add to the counters, and wake whoever waits for them."""
+        """Add to the counters and wake those who wait for them."""
         for name, by in changes.items():
             setattr(self, name, getattr(self, name) + by)
         if self._changed:
@@ -106,16 +106,16 @@ class Traffic:
 
 
 def prepare(options: SandboxOptions, progress: Progress | None = None) -> Engine:
-    """The engine over the corpus of the options. Raises ValueError where a folder is not there.
+    """The engine for the corpus in the options. Raises ValueError if a folder does not exist.
 
-    Indexing is slow for a big folder, and done once: the next call, in any process, finds it in the cache.
+    Indexing a large folder is slow, but happens once: the next call, in any process, finds the index in the cache.
     """
     return _engine(options.corpus, progress) if folders_of(options.corpus) else _fixed(options.corpus)
 
 
 @lru_cache(maxsize=2)
 def _fixed(corpus: tuple[str | Path, ...]) -> Engine:
-    # What is installed does not change while a process runs.
+    # Installed packages do not change while a process runs.
     return _engine(corpus)
 
 
@@ -124,7 +124,7 @@ def _engine(corpus: Sequence[str | Path], progress: Progress | None = None) -> E
 
 
 class _Engines:
-    """The engine over an app's corpus: made once, at the first question, in a worker thread."""
+    """The engine of an app, created in a worker thread at the first question."""
 
     def __init__(self, options: SandboxOptions) -> None:
         self._options = options
@@ -133,7 +133,7 @@ class _Engines:
         self._threads = anyio.CapacityLimiter(THREADS)
 
     async def reply(self, asked: ChatRequest, earlier: Earlier | None) -> tuple[fields.Reply, Earlier]:
-        """Answer in a worker thread. Raises Refusal (422) for a schema that the research models do not take."""
+        """Answer in a worker thread. Raises Refusal (422) for a schema that the research models do not accept."""
         async with self._making:
             if self._engine is None:
                 self._engine = await anyio.to_thread.run_sync(prepare, self._options)
@@ -144,7 +144,7 @@ class _Engines:
 
 
 def _reply(engine: Engine, asked: ChatRequest, earlier: Earlier | None) -> tuple[fields.Reply, Earlier]:
-    """The reply, and what a follow-up to it needs to know."""
+    """The reply, and what a follow-up needs to know about it."""
     schema = asked.schema_asked
     if schema is not None and asked.model != "speed":
         try:
@@ -159,7 +159,7 @@ def _reply(engine: Engine, asked: ChatRequest, earlier: Earlier | None) -> tuple
 
 
 def _after(question: str, urls: tuple[str, ...], earlier: Earlier | None) -> Earlier:
-    """What is remembered of a question: a follow-up that found nothing leaves the documents as they were."""
+    """What to remember of a question. A follow-up that found nothing keeps the earlier documents."""
     return Earlier(question[:QUESTION], urls or (earlier.urls if earlier else ()))
 
 
@@ -167,7 +167,7 @@ def _after(question: str, urls: tuple[str, ...], earlier: Earlier | None) -> Ear
 
 
 class _Chat:
-    """The ASGI app of both paths."""
+    """The ASGI app for all paths of the Chat API."""
 
     def __init__(self, options: SandboxOptions) -> None:
         self._options = options
@@ -175,7 +175,7 @@ class _Chat:
         self._rate = RateWindow(options.requests_per_minute)
         self._interactions = Interactions(options.interactions)
         self._draw = Draw(options.faults, options.seed)
-        self._dice = random.Random(options.seed)  # noqa: S311  no secret hangs on it
+        self._dice = random.Random(options.seed)  # noqa: S311  no secret depends on it
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         app: Starlette = scope["app"]
@@ -221,12 +221,12 @@ class _Chat:
         return json_response(200, shape.completion())
 
     def _key_of(self, request: Request) -> str:
-        """Whose request it is: a digest of its key; nobody's in particular where the options ask for one key."""
+        """Whose request it is: a digest of its key, or the same for all if the options set a key."""
         key = key_of(request)
         if self._options.key is None:
             return hashlib.sha256(key).hexdigest()
         if not secrets.compare_digest(key, self._options.key.encode()):
-            raise Refusal(401, "This sandbox belongs to another process, and takes that process's key only.")
+            raise Refusal(401, "This sandbox belongs to another process and accepts only that process's key.")
         return "local"
 
     async def _recall(self, key: str, interaction_id: str | None) -> Earlier | None:
@@ -234,18 +234,18 @@ class _Chat:
             return None
         earlier = await anyio.to_thread.run_sync(self._interactions.recall, key, interaction_id)
         if earlier is None:
-            raise Refusal(404, f"No interaction {interaction_id[:80]!r} is known here.")
+            raise Refusal(404, f"There is no interaction {interaction_id[:80]!r}.")
         return earlier
 
     def _pauses(self, model: Model) -> tuple[float, float]:
-        """Seconds before the first word, and between words."""
+        """Seconds before the first word and between words."""
         if self._options.latency == "none":
             return 0.0, 0.0
         return latency(model, self._dice), WORD_PAUSE if model == "speed" else 0.0
 
 
 def latency(model: Model, dice: random.Random) -> float:
-    """Seconds until a model speaks: log-normal about the median and 90th percentile, inside the documented bounds."""
+    """Seconds until a model's first word: log-normal by median and 90th percentile, within the documented bounds."""
     median, ninetieth, least, most = LATENCY[model]
     return min(most, max(least, dice.lognormvariate(log(median), log(ninetieth / median) / 1.2816)))
 
@@ -255,7 +255,7 @@ class _Gone(Exception):
 
 
 async def _read(request: Request) -> bytes:
-    """The request's body. Raises Refusal (413) past BODY_BYTES, and _Gone where the client left in the midst of it."""
+    """The request's body. Raises Refusal (413) beyond BODY_BYTES, and _Gone if the client leaves before its end."""
     pieces = bytearray()
     size = 0
     more = True
@@ -264,7 +264,7 @@ async def _read(request: Request) -> bytes:
         if message["type"] == "http.disconnect":
             raise _Gone
         size += len(message.get("body", b""))
-        # A client reads the refusal only once it has sent its body: take it in, up to a point, and drop it.
+        # A client reads the refusal only after it has sent its body, so read the body, up to a point, and drop it.
         if size > 10 * BODY_BYTES:
             break
         if size <= BODY_BYTES:
@@ -276,7 +276,7 @@ async def _read(request: Request) -> bytes:
 
 
 def _until_gone(app: ASGIApp, traffic: Traffic) -> ASGIApp:
-    """The app, stopped as soon as its client has left."""
+    """The app, cancelled as soon as its client leaves."""
 
     async def watched(scope: Scope, receive: Receive, send: Send) -> None:
         whole = False
@@ -294,7 +294,7 @@ def _until_gone(app: ASGIApp, traffic: Traffic) -> ASGIApp:
             try:
                 await app(scope, receive, send)
             except OSError:
-                await anyio.sleep_forever()  # the socket is gone: the watcher is about to say so
+                await anyio.sleep_forever()  # the socket is gone, and the watcher is about to notice
             whole = True
             group.cancel_scope.cancel()
 
@@ -302,13 +302,13 @@ def _until_gone(app: ASGIApp, traffic: Traffic) -> ASGIApp:
 
 
 def key_of(request: Request) -> bytes:
-    """The key in `Authorization: Bearer` or `x-api-key`. Raises Refusal (401) where there is none."""
+    """The key in `Authorization: Bearer` or `x-api-key`. Raises Refusal (401) if there is none."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     key = token.strip() if scheme.lower() == "bearer" else ""
     key = key or request.headers.get("x-api-key", "").strip()
     if not key:
         raise Refusal(
-            401, "No API key: send it as 'Authorization: Bearer KEY' or in 'x-api-key'. Here any key will do."
+            401, "No API key. Send one as 'Authorization: Bearer KEY' or in 'x-api-key'; any key will do here."
         )
     return key.encode("utf-8", "surrogateescape")
 
@@ -335,15 +335,15 @@ def _wants_json(request: Request) -> None:
 
 
 class _App(Starlette):
-    """Starlette behind a guard against what a browser was tricked into sending.
+    """Starlette behind a guard against requests that a web page makes a browser send.
 
-    That is a foreign Host, by DNS rebinding, or a foreign Origin.
+    Those have a foreign Host, by DNS rebinding, or a foreign Origin.
     """
 
     exposed = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # The faults need the server's own `send`, which leads to the socket.
+        # The faults need the server's own `send`, which gives access to the socket.
         scope["sandbox.send"] = send
         if refusal := self._refusal(Request(scope).headers):
             await refused(refusal)(scope, receive, send)
@@ -354,14 +354,14 @@ class _App(Starlette):
         host = _host_of(f"//{headers.get('host', '')}")
         own = {*_LOOPBACK, host} if self.exposed else _LOOPBACK
         if host not in own:
-            return Refusal(421, "The Host header does not name this machine: ask 127.0.0.1 or localhost.")
+            return Refusal(421, "The Host header does not name this machine: use 127.0.0.1 or localhost.")
         if "origin" in headers and _host_of(headers["origin"]) not in own:
-            return Refusal(403, "Pages of other sites may not ask this sandbox.")
+            return Refusal(403, "Pages of other sites may not use this sandbox.")
         return None
 
 
 def create_app(options: SandboxOptions | None = None) -> Starlette:
-    """The sandbox as an ASGI app, whose `state.traffic` can be waited on. Nothing is read until the first question."""
+    """The sandbox as an ASGI app, with its `Traffic` in `state.traffic`. Reads nothing until the first question."""
     options = options or SandboxOptions()
     endpoint = _Chat(options)
     app = _App(
@@ -380,11 +380,11 @@ def create_app(options: SandboxOptions | None = None) -> Starlette:
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Parallel sandbox</title></head><body>
 <h1>A sandbox of Parallel's Chat API</h1>
-<p>It answers from documents on this machine, not from the web, and costs nothing. Any OpenAI client can ask it: give
-the client this address as its base URL, and any key.</p>
+<p>It answers from documents on this machine, not from the web, and costs nothing. Any OpenAI client works with
+it: use this address as its base URL, and any key.</p>
 <pre>POST {url}chat/completions
 GET  {url}models</pre>
-<p>Models: {models}. The paths also work under /v1 and /v1beta. Made by parallel-mcp {version}.</p>
+<p>Models: {models}. The paths also work under /v1 and /v1beta. Served by parallel-mcp {version}.</p>
 </body></html>
 """
 
@@ -403,10 +403,10 @@ def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     said = {
         404: f"There is nothing at {request.url.path[:200]!r}. The Chat API is at /chat/completions.",
-        405: f"{request.method[:20]} is not allowed here: ask with POST /chat/completions.",
+        405: f"{request.method[:20]} is not allowed here: use POST /chat/completions.",
     }
     return refused(Refusal(error.status_code, said.get(error.status_code, error.detail)), error.headers)
 
 
 def _broken(request: Request, error: Exception) -> Response:
-    return refused(Refusal(500, "The sandbox failed on this request. That is a bug in the sandbox."))
+    return refused(Refusal(500, "The sandbox failed on this request. This is a bug in the sandbox."))

@@ -1,6 +1,6 @@
-"""What the sandbox answers from: this project's documentation and Python's reference topics, or folders that are named.
+"""The corpus: this project's documentation and Python's reference topics, or named folders.
 
-`--corpus DIR` means only that folder; `--corpus installed` adds what the installed distributions say of themselves.
+`--corpus DIR` means only that folder; `--corpus installed` adds the descriptions of the installed distributions.
 """
 
 import importlib.metadata
@@ -24,7 +24,7 @@ TEXT = frozenset({".md", ".markdown", ".txt", ".rst"})
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One text with the address that it is cited by."""
+    """A text and the URL to cite it by."""
 
     url: str
     title: str
@@ -32,7 +32,7 @@ class Document:
     html: bool = False
 
     def read(self) -> tuple[str, list[Passage]]:
-        """Its title and its passages."""
+        """The title and the passages."""
         if self.html:
             title, blocks = html_blocks(self.text)
             headings = (text for kind, text in blocks if kind == "heading")
@@ -41,7 +41,7 @@ class Document:
 
 
 def gather(named: Sequence[str | Path]) -> tuple[str, list[Document]]:
-    """What is searched, in words for a reader; and the documents. Raises ValueError for a folder that is not there."""
+    """A description of what is searched, and the documents. Raises ValueError if a folder does not exist."""
     folders = folders_of(named)
     said = [f"the folder {folder.name or folder}" for folder in folders]
     found = [document for folder in folders for document in folder_documents(folder)]
@@ -55,11 +55,11 @@ def gather(named: Sequence[str | Path]) -> tuple[str, list[Document]]:
 
 
 def folders_of(named: Sequence[str | Path]) -> list[Path]:
-    """The folders of a corpus as it was named. Raises ValueError where one is not there."""
+    """The folders of a named corpus. Raises ValueError if one does not exist."""
     folders = [Path(name).expanduser().resolve() for name in named if name != INSTALLED]
     for folder in folders:
         if not folder.is_dir():
-            raise ValueError(f"The corpus folder {str(folder)!r} is not there, or is not a folder.")
+            raise ValueError(f"The corpus folder {str(folder)!r} does not exist or is not a folder.")
     return folders
 
 
@@ -103,10 +103,10 @@ _SOURCE = "https://github.com/parallel-mcp/parallel-mcp/blob/main/"
 
 
 def own_documents() -> list[Document]:
-    """The README, the security policy and the pages of docs/ of this project, out of a checkout or of its wheel."""
+    """The README, security policy and docs/ pages of this project, from a checkout or the wheel."""
     above = Path(__file__).parents[2]
     user = sysconfig.get_path("data", sysconfig.get_preferred_scheme("user"))
-    # A wheel's data goes to the environment, with pip's --target beside the package, with --user to the user's folder.
+    # A wheel's data goes to the environment, beside the package with pip's --target, to the user's folder with --user.
     shares = [Path(base, "share", "doc", "parallel-mcp") for base in (above, sys.prefix, user)]
     folders = [above, *shares] if (above / "pyproject.toml").is_file() else shares
     root = next((folder for folder in folders if (folder / "README.md").is_file()), above)
@@ -146,8 +146,8 @@ _PAGE_OF = {
 
 
 def topic_documents() -> list[Document]:
-    """Python's reference topics, as `help()` prints them, each cited by its page of the documentation."""
-    from pydoc_data.topics import topics  # 460 kB of text: read only where a corpus is built
+    """Python's reference topics as `help()` prints them, each cited by its page in the documentation."""
+    from pydoc_data.topics import topics  # 460 kB of text, read only to build a corpus
 
     return [
         Document(topic_url(label), f"{text.strip().splitlines()[0]} - Python {_python()} reference", text)
@@ -156,7 +156,7 @@ def topic_documents() -> list[Document]:
 
 
 def topic_url(label: str) -> str:
-    """The documentation page of a topic; the documentation's search for a label that this table does not know."""
+    """The documentation page of a topic, or the documentation's search if this table does not have its label."""
     page = _PAGE_OF.get(label)
     return f"{_REFERENCE}{page}#{label}" if page else f"{_REFERENCE}search.html?q={label}"
 
@@ -169,7 +169,7 @@ def _python() -> str:
 
 
 def distribution_documents() -> list[Document]:
-    """One document for each installed distribution that says something of itself, cited by its package URL (purl)."""
+    """One document per installed distribution that has a description, cited by its package URL (purl)."""
     found: dict[str, Document] = {}
     for distribution in importlib.metadata.distributions():
         about = cast("Message", distribution.metadata)

@@ -1,4 +1,4 @@
-"""What real services do on a bad day, done on the real socket. Each fault is an ASGI app around the one it spoils."""
+"""Failures of real services, produced on the real socket. Each fault is an ASGI app that wraps the one it breaks."""
 
 import random
 import socket
@@ -13,17 +13,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from parallel_mcp.sandbox.options import Fault
 
 SLOW_PIECES = 40
-SLOW_PAUSE = 0.025  # seconds between two pieces
+SLOW_PAUSE = 0.025  # seconds between pieces
 
 _PAGE = "<!doctype html><html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 
 
 class Draw:
-    """Draws, for each request, the fault that befalls it: the first of the list whose die says so."""
+    """Draws the fault for each request at random: the first in the list that comes up."""
 
     def __init__(self, faults: tuple[Fault, ...], seed: int | None) -> None:
         self._faults = faults
-        self._dice = random.Random(seed)  # noqa: S311  no secret hangs on it
+        self._dice = random.Random(seed)  # noqa: S311  no secret depends on it
 
     def next(self) -> str | None:
         """The kind of fault for the next request, or None."""
@@ -32,33 +32,33 @@ class Draw:
 
 
 def spoiled(kind: str, app: ASGIApp) -> ASGIApp:
-    """The app, with one of `WIRE_KINDS` done to it."""
+    """The app, broken by one of `WIRE_KINDS`."""
     return _KINDS[kind](app)
 
 
 def transport_of(scope: Scope) -> Any:
-    """The connection's asyncio transport, or None where the app is not served by uvicorn."""
+    """The connection's asyncio transport, or None if uvicorn does not serve the app."""
     return getattr(getattr(scope.get("sandbox.send"), "__self__", None), "transport", None)
 
 
 async def hang(scope: Scope, receive: Receive, send: Send) -> None:
-    """Never answers. Ends when the client has gone."""
+    """Never responds. Ends when the client leaves."""
     await anyio.sleep_forever()
 
 
 async def reset(scope: Scope, receive: Receive, send: Send) -> None:
-    """Resets the TCP connection before any byte of an answer."""
+    """Resets the TCP connection before any byte of a response."""
     transport = transport_of(scope)
     if transport is None:
         raise ConnectionResetError("reset by the sandbox's fault")
-    # Lingering for no time at all makes the kernel send RST in place of FIN.
+    # A linger time of zero makes the kernel send RST instead of FIN.
     transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
     await anyio.sleep_forever()
 
 
 class Cut:
-    """Closes the connection in mid-body: after a few events of a stream, or half-way through a plain body."""
+    """Closes the connection mid-body: after a few events of a stream, or halfway through a plain body."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -92,7 +92,7 @@ async def _close(scope: Scope) -> None:
 
 
 class BadJson:
-    """Sends JSON that breaks off: the plain body, or the second event of a stream. The HTTP message itself is whole."""
+    """Truncates the JSON of a plain body, or of a stream's second event. The HTTP message itself is complete."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -118,7 +118,7 @@ class BadJson:
 
 
 class Slow:
-    """Dribbles the body, a few bytes at a time."""
+    """Sends the body slowly, a few bytes at a time."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

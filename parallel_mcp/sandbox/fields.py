@@ -1,8 +1,8 @@
-"""An answer in the form that was asked for: text, a JSON object, or a caller's schema filled field by field.
+"""Writes an answer in the requested form: text, a JSON object, or a caller's schema filled field by field.
 
-A field is filled only from a sentence that holds the field's words and its value; every other field is null, and its
-basis says so. A schema is data from a stranger: references are followed only inside it and only so far, no pattern is
-ever run, and every walk over it is bounded in depth and in size.
+A field is filled only from a sentence that contains the field's words and its value. Every other field is null, and its
+basis says so. A schema is untrusted: references are followed only within it and only so far, no pattern is ever run,
+and every walk over it is bounded in depth and size.
 """
 
 import json
@@ -18,25 +18,25 @@ Schema = Mapping[str, Any]
 
 NOT_FOUND = "Not found in these documents"
 
-# What the research models take.
+# The limits of the research models.
 MAX_NESTING = 5
 MAX_PROPERTIES = 100
 MAX_CHARACTERS = 25_000
 MAX_ENUM = 500
 
-DEPTH = 8  # how deep a value is filled
-VALUES = 400  # how many values one answer is filled with
-SEARCHES = 16  # how many fields get a search of their own
-LISTED = 3  # elements of a list whose length is left open
+DEPTH = 8  # levels that are filled
+VALUES = 400  # values that are filled per answer
+SEARCHES = 16  # fields that get their own search
+LISTED = 3  # elements of a list without a stated length
 
 
 class SchemaError(ValueError):
-    """A schema that the research models refuse. The text names the place."""
+    """The research models refuse the schema. The text names the place."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What goes on the wire: the content, one basis entry for each field, and the addresses it was answered from."""
+    """The content, one basis entry per field, and the URLs of the documents it was answered from."""
 
     content: str
     basis: list[dict[str, Any]]
@@ -52,7 +52,7 @@ def reply(
     *,
     json_object: bool = False,
 ) -> Reply:
-    """Answer a question in the form asked for."""
+    """Answer a question in the requested form."""
     findings = engine.search(question, model, earlier)
     if schema is not None:
         content, basis = _Filling(engine, question, schema, findings).filled()
@@ -66,7 +66,7 @@ def reply(
 
 
 def prose(findings: Findings, *, marked: bool = False) -> str:
-    """The answer as text; `marked` with the numbers of its citations and the list that says what they mean."""
+    """The answer as text. `marked` adds the numbers of its citations and a list of references."""
     if not findings.sources:
         return f"{NOT_FOUND}. {findings.reasoning}"
     said = " ".join(map(plain, findings.sources[0].excerpts))
@@ -79,7 +79,7 @@ def prose(findings: Findings, *, marked: bool = False) -> str:
 
 
 def entry(name: str, reasoning: str, sources: Sequence[Source], confidence: str) -> dict[str, Any]:
-    """One basis entry on the wire."""
+    """A basis entry in the wire format."""
     return {
         "field": name,
         "reasoning": reasoning,
@@ -94,7 +94,7 @@ def entry(name: str, reasoning: str, sources: Sequence[Source], confidence: str)
 
 
 def check(schema: Schema) -> None:
-    """Refuse what the research models refuse. Raises SchemaError naming the place."""
+    """Raise SchemaError, which names the place, for a schema that the research models refuse."""
     root = resolve(schema, schema)
     if "anyOf" in root:
         raise SchemaError("at the root: anyOf is not allowed there")
@@ -110,9 +110,9 @@ def check(schema: Schema) -> None:
         count += len(properties) if isinstance(properties, dict) else 0
         characters += _characters(part)
         if count > MAX_PROPERTIES:
-            raise SchemaError(f"at {place}: over {MAX_PROPERTIES} properties in all")
+            raise SchemaError(f"at {place}: over {MAX_PROPERTIES} properties in total")
         if characters > MAX_CHARACTERS:
-            raise SchemaError(f"at {place}: over {MAX_CHARACTERS:,} characters of names and text in all")
+            raise SchemaError(f"at {place}: over {MAX_CHARACTERS:,} characters of names and text in total")
         options = part.get("enum")
         if isinstance(options, list) and len(options) > MAX_ENUM:
             raise SchemaError(f"at {place}: an enum of over {MAX_ENUM} values")
@@ -129,9 +129,9 @@ def _characters(part: Schema) -> int:
 
 
 def _walk(schema: Schema) -> Iterator[tuple[str, Schema, int]]:
-    """Every part of a schema as it is written, with its place and how many objects and lists it stands in.
+    """Every part of a schema as written, with its place and the number of objects and lists around it.
 
-    Parts of `$defs` are walked where they stand, so that a definition that refers to itself comes to an end.
+    Parts of `$defs` are visited where they are defined, so that a definition that refers to itself ends.
     """
     waiting: list[tuple[str, object, int]] = [("the root", schema, 1)]
     while waiting:
@@ -159,7 +159,7 @@ def _options(part: Schema, name: str) -> list[Any]:
 
 
 def resolve(part: object, root: Schema) -> Schema:
-    """A part of a schema with its local references followed. What cannot be followed is an empty schema."""
+    """A part of a schema with its local references followed. Unresolvable ones become an empty schema."""
     for _ in range(16):
         if not isinstance(part, dict):
             return {}
@@ -186,7 +186,7 @@ def _pointed(target: str, root: Schema) -> object:
 
 # Filling
 
-# What the API's own examples ask for by name: the answer as a whole, the reasoning behind it, and its sources.
+# Names that the API's own examples use for the whole answer, its reasoning and its sources.
 _ANSWER = re.compile(r"(?:final_?|direct_?)?(?:answer|output|response|summary)", re.IGNORECASE)
 _REASONING = re.compile(r"reasoning|rationale|explanation", re.IGNORECASE)
 _ADDRESS = re.compile(r"(?:citation|source|reference)s?(?:_?urls?)?|urls?", re.IGNORECASE)
@@ -217,7 +217,7 @@ class _Filling:
     _cited: list[Source] = field(default_factory=list)
 
     def filled(self) -> tuple[Any, list[dict[str, Any]]]:
-        """The value, and a basis entry for each top-level field and each element of a list in one."""
+        """The value, and a basis entry per top-level field and per element of a list in one."""
         root = resolve(self.schema, self.schema)
         properties = root.get("properties")
         if not isinstance(properties, dict):
@@ -237,14 +237,12 @@ class _Filling:
 
     def _entry(self, name: str, value: Any, cited: Sequence[Source]) -> dict[str, Any]:
         if value is None or not cited:
-            why = (
-                f"{NOT_FOUND}: no sentence holds the words of this field and a value for it. {self.findings.reasoning}"
-            )
+            why = f"{NOT_FOUND}: no sentence contains the words of this field and its value. {self.findings.reasoning}"
             return entry(name, why if value is None else self.findings.reasoning, (), "low")
         return entry(name, self.findings.reasoning, list(dict.fromkeys(cited)), self.findings.confidence)
 
     def _statements(self, name: str, part: Schema) -> list[Statement]:
-        """The sentences that a field may be filled from: those of the answer, and of its documents on the field."""
+        """The sentences that may fill a field: those of the answer, and those of its documents about the field."""
         found = [(said, source) for source in self.findings.sources for said in source.excerpts]
         if found and self._searches < SEARCHES:
             self._searches += 1
@@ -277,7 +275,7 @@ class _Filling:
         return None
 
     def _whole(self, name: str) -> str | None:
-        """What a field holds that is about the answer as a whole."""
+        """The value of a field that is about the whole answer."""
         if _ANSWER.fullmatch(name) or name == "output":
             return prose(self.findings)
         if _REASONING.fullmatch(name):
@@ -303,7 +301,7 @@ class _Filling:
         return found or None
 
     def _bearing(self, part: Schema, name: str, statements: Sequence[Statement]) -> list[Statement]:
-        """The statements that hold the field's words: all of its name's, or most of its description's."""
+        """The statements with the field's words: all of its name, or most of its description."""
         named, described = (set(stems) - GRAMMAR for stems in self.engine.index.words.stems(_about(part, name)))
         named -= {"year"}
         held = [set(stems) for stems in self.engine.index.words.stems([said for said, _ in statements])]
@@ -314,7 +312,7 @@ class _Filling:
         ]
 
     def _reader(self, part: Schema, kind: str, name: str) -> Callable[[str], Any] | None:
-        """What reads a value of a kind out of a sentence, or None out of one that does not state it."""
+        """A function that reads a value of a kind from a sentence, or None if the sentence does not state one."""
         options = part.get("enum")
         if isinstance(options, list):
             return lambda said: _option(options, said)
@@ -326,7 +324,7 @@ class _Filling:
         return (lambda said: _cut(plain(said), part)) if kind == "string" else None
 
     def _clauses(self, said: str, name: str) -> Iterator[tuple[str, list[tuple[int, int]], bool]]:
-        """The clauses of a sentence that hold a word of a field's name: where, and whether they hold all of them."""
+        """The clauses of a sentence with any word of a field's name, the words' places, and whether all are there."""
         wanted = set(self.engine.index.words.stems([" ".join(_PART.findall(name[:200]))])[0]) - GRAMMAR - {"year"}
         for clause in _JOINT.split(said):
             places = [match.span() for match in _WORD.finditer(clause)]
@@ -336,7 +334,7 @@ class _Filling:
                 yield clause, held, wanted <= set().union(*stems)
 
     def _number(self, said: str, pattern: re.Pattern[str], part: Schema, name: str, *, whole: bool) -> float | None:
-        """The number that stands nearest to a word of the field, in one clause with it."""
+        """The number nearest to a word of the field, in the same clause."""
         near: list[tuple[int, float]] = []
         for clause, places, _ in self._clauses(said, name):
             for match in pattern.finditer(clause):
@@ -350,14 +348,14 @@ class _Filling:
         return int(found) if found.is_integer() else found
 
     def _stated(self, said: str, name: str) -> bool | None:
-        """Whether a clause states what a field's name says, or denies it; None where it is left open."""
+        """Whether a clause affirms (True) or denies (False) what a field's name says. None if it does neither."""
         if _OPEN.search(said):
             return None
         stated = [not _NOT.search(clause) for clause, _, whole in self._clauses(said, name) if whole]
         return stated[0] if len(set(stated)) == 1 else None
 
     def _chosen(self, part: Schema) -> Schema:
-        """One schema out of anyOf, oneOf and allOf: all of the last, the first of the others that is not null."""
+        """Merge anyOf, oneOf and allOf into one schema: all of allOf, and the first of the others that is not null."""
         for _ in range(DEPTH):
             options = [resolve(each, self.schema) for key in ("anyOf", "oneOf") for each in _options(part, key)][
                 :MAX_ENUM
@@ -374,7 +372,7 @@ class _Filling:
 
 
 def _option(options: Sequence[Any], said: str) -> Any:
-    """The one option that a sentence names; None where it names none, or several."""
+    """The only option that a sentence names. None if it names none or several."""
     words = _spaced(said)
     named = [each for each in options if isinstance(each, str) and _spaced(each) in words]
     return named[0] if len(named) == 1 and named[0].strip() else None
@@ -385,7 +383,7 @@ def _spaced(text: str) -> str:
 
 
 def _about(part: Schema, name: str) -> tuple[str, str]:
-    """The words of a field's name, and its description."""
+    """The words of a field's name and its description."""
     told = part.get("description")
     return " ".join(_PART.findall(name[:200])), told[:500] if isinstance(told, str) else ""
 
@@ -395,7 +393,7 @@ def _holds_something(value: Any) -> bool:
 
 
 def _kind(part: Schema) -> str:
-    """The type to fill: the first that is not null where several are allowed."""
+    """The type to fill. If several are allowed, the first that is not null."""
     kinds = part.get("type")
     if isinstance(kinds, list):
         kinds = next((kind for kind in kinds if kind != "null"), "null" if kinds else None)
@@ -410,7 +408,7 @@ def _needed(part: Schema) -> set[str]:
 
 
 def _cut(said: str, part: Schema) -> str | None:
-    """A text, unless the schema's maxLength would cut it: half a sentence states something else."""
+    """The text, or None if the schema's maxLength would cut it, since half a sentence says something else."""
     most = part.get("maxLength")
     fits = not isinstance(most, int) or isinstance(most, bool) or len(said) <= most
     return said if fits else None

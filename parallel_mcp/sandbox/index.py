@@ -1,7 +1,7 @@
-"""The index: SQLite's FTS5 over documents and over their passages, kept in a cache by what was read.
+"""The index: SQLite's FTS5 over documents and their passages, cached by content.
 
-Words are cut to their stems by FTS5's own `porter` tokenizer over `unicode61`. `Words` asks that same tokenizer for the
-words of any other text, so that questions and sentences are compared in the form in which the index has them.
+FTS5's own `porter` tokenizer over `unicode61` stems the words. `Words` uses the same tokenizer for any other text, so
+that questions and sentences are compared in the form that the index has.
 """
 
 import hashlib
@@ -25,15 +25,15 @@ import platformdirs
 from parallel_mcp.sandbox.documents import Document
 from parallel_mcp.sandbox.reading import Passage
 
-KEPT = 12  # cached indexes; the ones that were not used for longest are deleted
+KEPT = 12  # cached indexes; the least recently used are deleted
 
-# What a word weighs in a document's title, headings, prose and code, and in a passage's title, heading, prose and code.
+# Weights of a word in a document's title, headings, prose and code, and in a passage's title, heading, prose and code.
 # Chosen on the tuning sets of benchmarks/retrieval.py.
 DOCUMENT_WEIGHTS = (4.0, 2.0, 1.0, 0.5)
 PASSAGE_WEIGHTS = (2.0, 2.0, 1.0, 0.3)
-OFTEN, USUALLY = 5, 0.8  # a word is a name if written so often, and with a capital in so large a share of that
-EACH = 3  # passages of one document that are looked at
-# A corpus of fewer passages says little of how rare a word is, and is taken to have this many.
+OFTEN, USUALLY = 5, 0.8  # a word that occurs this often, with a capital in this share of cases, is a name
+EACH = 3  # passages considered per document
+# A corpus of fewer passages says little about how rare a word is, and is treated as if it had this many.
 CROWD = 1_000
 
 _TABLES = """
@@ -63,7 +63,7 @@ class Hit:
 
 
 class Words:
-    """The words of a text: as they are written, in lower case, and as FTS5 stems them."""
+    """The words of a text: as written, in lower case, and as stemmed by FTS5."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -73,11 +73,11 @@ class Words:
             self._database.execute(f"CREATE VIRTUAL TABLE {name}_at USING fts5vocab({name}, instance)")
 
     def stems(self, texts: Sequence[str]) -> list[list[str]]:
-        """The stemmed words of each text, in their order."""
+        """The stemmed words of each text, in order."""
         return self._read("stem", texts)
 
     def both(self, text: str) -> list[tuple[str, str]]:
-        """Each word of a text with its stem."""
+        """Each word of a text, with its stem."""
         return list(zip(self._read("word", [text])[0], self._read("stem", [text])[0], strict=True))
 
     def _read(self, table: str, texts: Sequence[str]) -> list[list[str]]:
@@ -92,10 +92,10 @@ class Words:
 
 
 class Index:
-    """One corpus, ready to be searched. Safe to use from several threads."""
+    """An index of one corpus. Safe to use from several threads."""
 
     def __init__(self, path: Path) -> None:
-        # Opened read-only and shared by all threads under one lock: a search takes a few milliseconds.
+        # Opened read-only and shared by all threads under one lock, since a search takes a few milliseconds.
         self._database = sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False)
         self._lock = threading.Lock()
         self.words = Words()
@@ -106,13 +106,13 @@ class Index:
         self.rarity = lru_cache(maxsize=20_000)(self._rarity)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._database.close()
 
     def search(self, words: Sequence[str], documents: int, within: Sequence[str] = ()) -> list[Hit]:
-        """The passages that match any of the words, of the best documents; only those of the URLs in `within`, if any.
+        """Passages of the best documents that match any of the words. `within` limits the search to these URLs, if any.
 
-        The words are written as in `Words.both`.
+        The words are as in `Words.both`.
         """
         if not words:
             return []
@@ -122,7 +122,7 @@ class Index:
         return [Hit(*row) for row in self._query(_SEARCH.format(within=only if within else ""), values)]
 
     def _rarity(self, stem: str) -> float:
-        """How much a word tells: from about 0, in every passage's prose, to log(2 * (passages + 1)), in none's."""
+        """How rare a word is: from about 0, in every passage's prose, to log(2 * (passages + 1)), in none."""
         rows = self._query("SELECT doc FROM frequency WHERE term = :stem AND col = 'prose'", {"stem": stem})
         held = rows[0][0] if rows else 0
         return log(1 + (max(CROWD, self.passages) - held + 0.5) / (held + 0.5))
@@ -154,7 +154,7 @@ JOIN passage ON passage.number = placed.number WHERE place <= {EACH} ORDER BY we
 
 
 def open_index(said: str, documents: Sequence[Document], progress: Progress | None = None) -> Index:
-    """The index over some documents: the cached one where the same were read before, by the same code."""
+    """The index of some documents. Cached if the same code has indexed the same documents before."""
     folder = cache_folder()
     path = folder / f"{_digest(said, documents)}.sqlite3"
     if path.exists():
@@ -172,7 +172,7 @@ def open_index(said: str, documents: Sequence[Document], progress: Progress | No
 
 
 def cache_folder() -> Path:
-    """The folder of the cached indexes; a temporary one where the user has none that can be written."""
+    """The folder of cached indexes, or a temporary one if the user has no writable cache folder."""
     try:
         folder = Path(platformdirs.user_cache_dir("parallel-mcp", appauthor=False)) / "sandbox"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -205,7 +205,7 @@ def _build(path: Path, said: str, documents: Sequence[Document], progress: Progr
             database.execute("INSERT INTO document VALUES (?, ?, ?)", (document, source.url, title))
             whole = (document, title, *_whole(parts))
             database.execute("INSERT INTO documents(rowid, title, headings, prose, code) VALUES (?, ?, ?, ?, ?)", whole)
-            for number, part in enumerate(parts, number + 1):  # noqa: B020  it counts on through all documents
+            for number, part in enumerate(parts, number + 1):  # noqa: B020  it counts through all documents
                 texts = (part.heading, part.prose, part.code)
                 inside.update(_INSIDE.findall(part.prose))
                 database.execute("INSERT INTO passage VALUES (?, ?, ?, ?)", (number, document, *texts[:2]))
@@ -219,7 +219,7 @@ def _build(path: Path, said: str, documents: Sequence[Document], progress: Progr
 
 
 def _names(inside: Mapping[str, int]) -> set[str]:
-    """The words, in lower case, that are nearly always written with a capital inside sentences."""
+    """The words, in lower case, that nearly always have a capital within sentences."""
     every: Counter[str] = Counter()
     capital: Counter[str] = Counter()
     for word, count in inside.items():
@@ -235,9 +235,9 @@ def _whole(parts: Sequence[Passage]) -> tuple[str, str, str]:
 
 
 def _sweep(folder: Path) -> None:
-    """Delete the indexes that were not used for longest."""
+    """Delete the least recently used indexes."""
     kept = sorted(folder.glob("*.sqlite3"), key=lambda path: path.stat().st_mtime, reverse=True)
     for path in kept[KEPT:]:
-        # Another process may have it open, which some systems mind, or may have deleted it already.
+        # Another process may have it open, which some systems do not allow, or may have deleted it.
         with suppress(OSError):
             path.unlink()

@@ -1,4 +1,4 @@
-"""What was asked under each interaction id, for follow-ups: in a file, so that any process of this machine knows it."""
+"""What was asked under each interaction id, for follow-ups. Kept in a file that all processes on this machine share."""
 
 import json
 import os
@@ -15,9 +15,9 @@ KEPT = 10_000
 
 
 class Interactions:
-    """Questions and the documents that they were answered from. The oldest are forgotten.
+    """Questions, and the documents that they were answered from. The oldest are forgotten.
 
-    The file is opened at the first use; where it cannot be, follow-ups work within this process only.
+    The file is opened on first use. If that fails, follow-ups work only within this process.
     """
 
     def __init__(self, path: Path | None = None, kept: int = KEPT) -> None:
@@ -27,7 +27,7 @@ class Interactions:
         self._opened: sqlite3.Connection | None = None
 
     def remember(self, key: str, earlier: Earlier) -> str:
-        """Keep a question of a key, and give it an id."""
+        """Store a question asked with a key. Returns its id."""
         made = f"sandbox-{uuid.uuid4().hex}"
         row = (made, key, earlier.question, json.dumps(earlier.urls))
         with self._lock, self._database() as database:
@@ -38,7 +38,7 @@ class Interactions:
         return made
 
     def recall(self, key: str, interaction_id: str) -> Earlier | None:
-        """What was asked under an id of this key."""
+        """What was asked under an id with this key."""
         with self._lock, self._database() as database:
             row = database.execute(
                 "SELECT question, urls FROM interaction WHERE id = ? AND key = ?", (interaction_id, key)

@@ -1,4 +1,4 @@
-"""How a sandbox behaves: one frozen object, made by whoever starts it."""
+"""How a sandbox behaves, as one frozen object."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,27 +13,27 @@ KINDS = STATUS_KINDS + WIRE_KINDS
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What goes wrong, and for which share of the requests (0 to 1)."""
+    """A kind of failure, and the share of requests that it affects (0 to 1)."""
 
     kind: str
     rate: float
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise ValueError(f"{self.kind!r} is no fault. The kinds are: {', '.join(KINDS)}.")
+            raise ValueError(f"{self.kind!r} is not a fault. The kinds are: {', '.join(KINDS)}.")
         if not 0.0 <= self.rate <= 1.0:
-            raise ValueError(f"The rate of a fault is a number from 0 to 1, not {self.rate!r}.")
+            raise ValueError(f"The rate of a fault must be a number from 0 to 1, not {self.rate!r}.")
 
     @classmethod
     def parse(cls, text: str) -> "Fault":
-        """Read `KIND@RATE`, as in `429@0.1`; `KIND` alone means every request. Raises ValueError naming the kinds."""
+        """Parse `KIND@RATE`, such as `429@0.1`. `KIND` alone means every request. Raises ValueError."""
         kind, _, rate = text.strip().partition("@")
         kind = {"badjson": "bad-json"}.get(kind.lower(), kind.lower())
         try:
             share = float(rate) if rate else 1.0
         except ValueError:
             raise ValueError(
-                f"{text!r} is not KIND@RATE, as in 429@0.1. The kinds are: {', '.join(KINDS)}; "
+                f"{text!r} is not KIND@RATE, such as 429@0.1. The kinds are: {', '.join(KINDS)}; "
                 "the rate is a number from 0 to 1."
             ) from None
         return cls(kind, share)
@@ -41,15 +41,14 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class SandboxOptions:
-    """How a sandbox behaves. Raises ValueError where a folder of the corpus is not there.
+    """How a sandbox behaves. Raises ValueError if a folder of the corpus does not exist.
 
-    `corpus`: folders of Markdown, text or HTML to answer from in place of the default corpus; `installed` adds what the
-    installed distributions say of themselves. `latency`: `documented` waits as long as Parallel's models do.
-    `requests_per_minute`: per key, over a rolling window; 0 means no limit. `empty` and `done`: two things that
-    Parallel's documents leave open, how a field is sent that is "always empty", and whether a stream ends with
-    `data: [DONE]`. `seed` makes faults and latencies repeatable. `key`: the only key that is taken, where one is named.
-    `exposed`: other machines may ask, too. `interactions`: the file that remembers
-    for follow-ups, if not the usual one.
+    `corpus`: folders of Markdown, text or HTML to answer from, instead of the default corpus; `installed` adds the
+    descriptions of the installed distributions. `latency`: `documented` waits as long as Parallel's models do.
+    `requests_per_minute`: per key, in a rolling window; 0 means no limit. `empty` and `done`: two things that the
+    documentation leaves open, namely how a field that is "always empty" is sent, and whether a stream ends with
+    `data: [DONE]`. `seed` makes faults and latencies repeatable. `key`: the only key to accept, or any if None.
+    `exposed`: whether other machines may ask. `interactions`: the file that stores follow-ups, or None for the default.
     """
 
     corpus: tuple[str | Path, ...] = ()
@@ -65,5 +64,5 @@ class SandboxOptions:
 
     def __post_init__(self) -> None:
         if self.requests_per_minute < 0:
-            raise ValueError("requests_per_minute is 0 (no limit) or more.")
+            raise ValueError("requests_per_minute must be 0 (no limit) or more.")
         folders_of(self.corpus)

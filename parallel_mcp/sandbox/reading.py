@@ -1,6 +1,6 @@
-"""A document's text as passages: prose under one heading, with the code that stands beside it.
+"""Splits documents into passages: prose under one heading, with the code beside it.
 
-Markdown, reStructuredText, AsciiDoc and plain text go through one reader, for folders hold all of them and seldom say
+Markdown, reStructuredText, AsciiDoc and plain text share one reader, because folders mix them and rarely say which is
 which. A passage's prose is the document's own, character for character. Every step is linear in the text's length.
 """
 
@@ -21,7 +21,7 @@ Block = tuple[Kind, str]
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A run of prose under one heading, paragraphs parted by empty lines; and the code in it, which is never quoted."""
+    """Prose under one heading, its paragraphs separated by blank lines, and its code, which is never quoted."""
 
     heading: str
     prose: str
@@ -29,7 +29,7 @@ class Passage:
 
 
 def passages(blocks: Iterable[Block]) -> list[Passage]:
-    """Blocks gathered under their headings, up to about PASSAGE_CHARACTERS of prose each."""
+    """Passages of about PASSAGE_CHARACTERS of prose at most, made of the blocks under each heading."""
     found: list[Passage] = []
     heading = ""
     prose: list[str] = []
@@ -57,7 +57,7 @@ def passages(blocks: Iterable[Block]) -> list[Passage]:
 
 
 def _parts(text: str) -> Iterator[str]:
-    """A paragraph in parts that are short enough for a passage, cut where a sentence ends if one does."""
+    """A paragraph in parts that are short enough for a passage, cut at the end of a sentence if possible."""
     while len(text) > PARAGRAPH_CHARACTERS:
         stop = text.rfind(". ", 0, PARAGRAPH_CHARACTERS) + 1 or PARAGRAPH_CHARACTERS
         yield text[:stop]
@@ -78,7 +78,7 @@ _CONTROL = dict.fromkeys([*range(9), 11, 12, *range(14, 32)], " ")
 
 
 def html_blocks(page: str) -> tuple[str, list[Block]]:
-    """The title (may be empty) of an HTML page and its blocks, in the words that a reader sees."""
+    """The title of an HTML page, which may be empty, and its blocks, as a reader sees them."""
     tree = LexborHTMLParser(page.translate(_CONTROL))
     title = tree.css_first("title")
     named = " ".join(title.text().split()) if title else ""
@@ -120,7 +120,7 @@ def text_blocks(text: str) -> Iterator[Block]:
 
 
 def text_title(text: str) -> str:
-    """What a text is called: the title of its front matter, or its first heading."""
+    """The title of a text: the one in its front matter, or its first heading."""
     lines = text.splitlines()
     for line in lines[: _front_matter(lines)]:
         if line.lower().startswith("title:"):
@@ -135,12 +135,12 @@ def _front_matter(lines: list[str]) -> int:
 
 
 class _Reader:
-    """Takes a text line by line, and gives each block when it has ended."""
+    """Takes a text line by line and returns each block when it ends."""
 
     def __init__(self) -> None:
         self._lines: list[str] = []
         self._fence = ""
-        self._literal: int | None = None  # inside a literal block: what is indented deeper than this is code
+        self._literal: int | None = None  # in a literal block, lines indented deeper than this are code
 
     def feed(self, line: str, follows: str) -> Iterator[Block]:
         bare = line.strip()
@@ -188,7 +188,7 @@ class _Reader:
 
 
 def _heading(line: str, bare: str, follows: str) -> str:
-    """The heading that a line is, or an empty string."""
+    """The heading in a line, or an empty string."""
     if bare.startswith("#") and len(line) - len(line.lstrip()) < 4:
         title = bare.lstrip("#")
         return title.strip().rstrip("#").strip() if title[:1].isspace() else ""
@@ -208,7 +208,7 @@ _WHOLE = re.compile(r"[\"'(\[*_`“‘]*+(?:[A-Z0-9]|(?<=`)\w).*[.!?][\"'”’)
 
 
 def sentences(prose: str) -> list[str]:
-    """The sentences of a passage's prose that are fit to be quoted, as they stand in it."""
+    """The sentences of a passage's prose that can be quoted, verbatim."""
     found = []
     for paragraph in prose.split("\n\n"):
         start = 0
@@ -221,7 +221,7 @@ def sentences(prose: str) -> list[str]:
 
 
 def quotable(sentence: str) -> bool:
-    """Whether a sentence begins and ends as one, closes what it opens, and is mostly words."""
+    """Whether it starts and ends like a sentence, has balanced brackets and quotes, and is mostly words."""
     if not 20 <= len(sentence) <= SENTENCE_CHARACTERS or not _WHOLE.fullmatch(sentence):
         return False
     shown = plain(sentence)
@@ -249,7 +249,7 @@ _SHOWN: tuple[tuple[re.Pattern[str], str], ...] = (
 
 
 def plain(text: str) -> str:
-    """A text on one line, without the markup that a reader is not meant to see."""
+    """The text on one line, without its markup."""
     for pattern, shown in _SHOWN:
         text = pattern.sub(shown, text)
     return " ".join(text.split())

@@ -1,4 +1,4 @@
-"""What is asked: the fields that the Chat API acts on, out of a body that may hold any others."""
+"""Reads the fields of a request that the Chat API acts on. The body may contain any others."""
 
 import json
 from typing import Annotated, Any, Literal
@@ -10,7 +10,7 @@ from parallel_mcp.sandbox.wire import Refusal
 
 
 class _Lenient(BaseModel):
-    """Only what is named here is looked at; every other field is accepted whatever its value, and ignored."""
+    """Validates the fields named here. Any other field is accepted, whatever its value, and ignored."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -48,7 +48,7 @@ class ChatRequest(_Lenient):
 
     @property
     def schema_asked(self) -> dict[str, Any] | None:
-        """The JSON schema that the answer is to follow, if one came."""
+        """The JSON schema that the answer should follow, if one was sent."""
         return self.response_format.json_schema.body if isinstance(self.response_format, _SchemaFormat) else None
 
     @property
@@ -58,12 +58,12 @@ class ChatRequest(_Lenient):
 
     @property
     def questions(self) -> list[str]:
-        """What was asked in these messages, in order; the last is the question."""
+        """The questions in these messages, in order. The last one is to be answered."""
         return [said.content for said in self.messages if said.role == "user"] or [self.messages[-1].content]
 
 
 def read_request(body: bytes) -> ChatRequest:
-    """Read a request body. Raises Refusal: 400 where it is not a JSON object, 422 where a field is wrong."""
+    """Read a request body. Raises Refusal: 400 if it is not a JSON object, 422 if a field is invalid."""
     try:
         data = json.loads(body)
     except (ValueError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""A sandbox on a socket, in a process and event loop that belong to somebody else."""
+"""Serves a sandbox on a socket, in a process and event loop that are not its own."""
 
 import asyncio
 import ipaddress
@@ -18,10 +18,10 @@ from parallel_mcp.sandbox.options import SandboxOptions
 async def running(
     options: SandboxOptions | None = None, *, host: str = "127.0.0.1", port: int = 0
 ) -> AsyncIterator[str]:
-    """A sandbox in this process and event loop. Yields its base URL.
+    """Run a sandbox in this process and event loop. Yields its base URL.
 
-    Raises OSError where the port is taken, and ValueError for an address that others can reach, unless the options say
-    that they may.
+    Raises OSError if the port is taken, and ValueError if other machines can reach the address and the options do not
+    allow it.
     """
     check_host(options or SandboxOptions(), host)
     async with serving(create_app(options), host=host, port=port) as url:
@@ -30,15 +30,15 @@ async def running(
 
 @asynccontextmanager
 async def serving(app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
-    """Serve any app in this event loop. On leaving, whatever is in flight is dropped.
+    """Serve any app in this event loop. On exit, everything in flight is dropped.
 
-    No signal handler is installed and nothing is written to stdout: the process belongs to somebody else.
+    Installs no signal handlers and writes nothing to stdout, since the process is not its own.
     """
     config = uvicorn.Config(
         app, log_config=None, access_log=False, server_header=False, lifespan="off", ws="none", backlog=2048
     )
     listener = _listen(host, port)
-    # Not Server.serve(): it takes over the process's signals and looks only every 100 ms whether it should stop.
+    # Not Server.serve(), which takes over the process's signals and checks only every 100 ms whether to stop.
     server = uvicorn.Server(config)
     config.load()
     server.lifespan = config.lifespan_class(config)
@@ -52,13 +52,13 @@ async def serving(app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0) -> As
 
 
 def check_host(options: SandboxOptions, host: str) -> None:
-    """Raises ValueError for an address that other machines can reach, unless the options say that they may."""
+    """Raise ValueError if other machines can reach the address, unless the options allow it."""
     try:
         loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         loopback = False
     if not (loopback or options.exposed):
-        raise ValueError(f"Other machines reach {host}, and could then read the corpus: add --expose if they may.")
+        raise ValueError(f"Other machines can reach {host} and could read the corpus. Add --expose to allow that.")
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -67,7 +67,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 async def _stop(server: uvicorn.Server) -> None:
-    """Drop every connection; the apps behind them see their client gone, and end."""
+    """Drop every connection. The apps behind them see that their client left, and end."""
     for listener in server.servers:
         listener.close()
     for connection in list(server.server_state.connections):

@@ -1,4 +1,4 @@
-"""The bodies of the wire: answers whole or streamed, and refusals in the shapes that the Chat API has for them."""
+"""Response bodies: answers, complete or streamed, and errors in the shapes that the Chat API uses."""
 
 import json
 import re
@@ -17,7 +17,7 @@ from parallel_mcp.sandbox.fields import Reply
 
 Shape = Literal["parallel", "openai"]
 
-# Which of the documented error bodies each status comes in.
+# The documented shape of error body that each status uses.
 SHAPES: Mapping[int, Shape] = {
     400: "parallel",
     401: "parallel",
@@ -34,18 +34,18 @@ SHAPES: Mapping[int, Shape] = {
     503: "parallel",
 }
 FAULTS: Mapping[int, str] = {
-    401: "The sandbox was told to refuse this key.",
-    402: "The sandbox was told that no credit is left.",
-    403: "The sandbox was told that this is not allowed.",
-    422: "The sandbox was told that this request does not validate.",
-    429: "The sandbox was told that the rate limit is exceeded.",
-    500: "The sandbox was told to fail.",
-    503: "The sandbox was told to be unavailable.",
+    401: "Injected fault: the key is rejected.",
+    402: "Injected fault: no credit is left.",
+    403: "Injected fault: access is denied.",
+    422: "Injected fault: the request is invalid.",
+    429: "Injected fault: the rate limit is exceeded.",
+    500: "Injected fault: internal error.",
+    503: "Injected fault: the service is unavailable.",
 }
 
 
 class Refusal(Exception):
-    """A request that is answered with an error status. The text is for the caller."""
+    """A request is answered with an error status. The text is for the caller."""
 
     def __init__(self, status: int, message: str, detail: object = None) -> None:
         super().__init__(message)
@@ -55,7 +55,7 @@ class Refusal(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ShapedReply:
-    """One reply in the two forms of the wire."""
+    """A reply in both forms of the wire format."""
 
     empty: Literal["null", "string", "absent"]
     model: Model
@@ -63,7 +63,7 @@ class ShapedReply:
     interaction_id: str
 
     def completion(self) -> dict[str, object]:
-        """The body of an answer that is not streamed."""
+        """The body of an unstreamed answer."""
         usage = self._empties(
             "completion_tokens", "prompt_tokens", "total_tokens", "completion_tokens_details", "prompt_tokens_details"
         )
@@ -81,7 +81,7 @@ class ShapedReply:
         }
 
     def chunks(self) -> Iterator[dict[str, object]]:
-        """The events of a stream: the role, the content in pieces, and an ending with the basis."""
+        """The events of a stream: the role, the content in pieces, and the end with the basis."""
         created = int(time.time())
         yield self._chunk(created, {"role": "assistant", "content": ""}, {"basis": [], "interaction_id": None})
         for piece in deltas(self.reply.content, self.model):
@@ -109,7 +109,7 @@ class ShapedReply:
 
 
 def deltas(content: str, model: Model) -> list[str]:
-    """A text in the pieces that a stream speaks it in: words for `speed`, three or so for a research model."""
+    """A text in the pieces that a stream sends: words for `speed`, about three for a research model."""
     if model == "speed":
         return re.findall(r"\s*\S+\s?", content) or [content]
     size = max(200, -(-len(content) // 3))
@@ -138,7 +138,7 @@ class Stream:
 
 
 def _dump(value: object) -> bytes:
-    # Escaped to ASCII: a caller's schema may name a property by a lone surrogate, which UTF-8 cannot say.
+    # Escaped to ASCII, because property names in a caller's schema may have lone surrogates, which UTF-8 cannot encode.
     return json.dumps(value, separators=(",", ":")).encode("ascii")
 
 
@@ -148,7 +148,7 @@ def json_response(status: int, value: object, headers: Mapping[str, str] | None 
 
 
 def refused(refusal: Refusal, headers: Mapping[str, str] | None = None) -> Response:
-    """The error body of a status, in the shape that SHAPES says."""
+    """The error response for a refusal, in the shape of its status."""
     message = str(refusal)
     if SHAPES.get(refusal.status, "openai") == "openai":
         kind = "invalid_request_error" if refusal.status < 500 else "server_error"

@@ -107,7 +107,7 @@ def test_field_is_filled_only_by_a_sentence_that_holds_its_words_and_its_value(
     entry = reply.basis[0]
     assert entry["field"] == name
     if content is None:
-        assert "no sentence holds" in entry["reasoning"]
+        assert "no sentence contains" in entry["reasoning"]
         assert entry["citations"] == []
         assert entry["confidence"] == "low"
     elif "const" not in part:
