@@ -1,4 +1,4 @@
-"""`parallel-mcp`, and `python -m parallel_mcp`: the front at once, anything else by the command line."""
+"""`parallel-mcp` and `python -m parallel_mcp`: starts the front at once, and the command line for all else."""
 
 import sys
 
@@ -6,7 +6,7 @@ from parallel_mcp.stdio import front, orphan
 
 
 def main() -> None:
-    """Do what the command line says."""
+    """Run what the command line asks for."""
     arguments = sys.argv[1:]
     if arguments[:1] == [front.COMMAND]:
         orphan.end_with_front()

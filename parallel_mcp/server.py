@@ -1,4 +1,4 @@
-"""`build(settings)`: assembles the MCP server. Nothing is opened before its lifespan begins."""
+"""`build(settings)` assembles the MCP server. Nothing is opened before its lifespan begins."""
 
 import secrets
 from collections.abc import AsyncIterator, Callable
@@ -42,7 +42,7 @@ INSTRUCTIONS = (
 
 
 def _icon(path: str) -> Icon:
-    """A filled shape on 9 by 9, in as few bytes as do it: every listing carries it."""
+    """A filled shape on a 9 by 9 grid, in as few bytes as possible, because every listing carries it."""
     svg = f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0,0,9,9'><path fill='gray' d='{path}'/></svg>"
     return Icon(src=f"data:image/svg+xml,{quote(svg, safe=_AS_IS)}")
 
@@ -78,16 +78,16 @@ class Server(MCPServer[AppContext]):
     async def get_prompt(
         self, name: str, arguments: dict[str, Any] | None = None, context: Context[AppContext, Any] | None = None
     ) -> GetPromptResult | InputRequiredResult:
-        """A prompt filled in. A missing argument is the caller's error; mcp 2.3 takes it for its own."""
+        """Fill in a prompt. A missing argument is reported as invalid params; mcp 2.3 calls it an internal error."""
         if missing := missing_arguments(name, arguments or {}):
             raise MCPError(INVALID_PARAMS, f"{name} needs {', '.join(missing)}")
         return await super().get_prompt(name, arguments, context)
 
 
 def build(settings: Settings, fault: str | None = None) -> Server:
-    """The server. Its lifespan opens the HTTP client, the store and the research service.
+    """Build the server. Its lifespan opens the HTTP client, the store and the research service.
 
-    `fault` is what is wrong with the settings that were left out of `settings`: every call is answered with it.
+    `fault` describes settings that were invalid and left out of `settings`; every call is answered with it.
     """
 
     @asynccontextmanager
@@ -129,11 +129,11 @@ def build(settings: Settings, fault: str | None = None) -> Server:
 
 @asynccontextmanager
 async def open_app(settings: Settings, fault: str | None = None) -> AsyncIterator[AppContext]:
-    """Open everything that a call needs, for as long as the block lasts."""
+    """Open everything that a call needs, for the duration of the block."""
     async with AsyncExitStack() as stack:
         base_url, origin, sandbox_key = settings.base_url.rstrip("/"), settings.base_url.rstrip("/"), None
         if settings.sandbox:
-            # With the web server that it needs: some 150 ms and 10 MB that nobody else has a use for.
+            # Imported here because its web server takes about 150 ms and 10 MB, which nothing else needs.
             from parallel_mcp import sandbox
 
             sandbox_key = secrets.token_urlsafe()
@@ -180,10 +180,10 @@ def _refusing(fault: str) -> Callable[[Context[AppContext, Any] | None], Princip
 def _principal_resolver(
     origin: str, settings: Settings, sandbox_key: str | None
 ) -> Callable[[Context[AppContext, Any] | None], Principal]:
-    """Resolves the caller: the one that http/ authenticated, or the local one on stdio and the command line.
+    """Return a function that resolves the caller: the one http/ authenticated, or `local` on stdio and in the CLI.
 
-    Over HTTP, this server's own key is never used when callers bring theirs. The sandbox in this process takes only
-    `sandbox_key`, which differs from process to process, so rows are not kept by it.
+    Over HTTP, this server's own key is never used when callers bring theirs. The sandbox in this process accepts only
+    `sandbox_key`. That differs from process to process, so it does not identify the payer of its rows.
     """
     own_key = "sandbox" if sandbox_key else _key(settings)
 
@@ -201,7 +201,7 @@ def _principal_resolver(
 
 @asynccontextmanager
 async def open_store(settings: Settings) -> AsyncIterator[Store]:
-    """The store named in the settings. It opens at first use, so the server starts without it."""
+    """The store named in the settings. It opens on first use, so the server starts even if the store cannot open."""
     store = _store(settings.store_url, settings.retention_days)
     try:
         yield store

@@ -1,6 +1,6 @@
-"""The command line: the one room that reads the environment, writes for people and ends the process.
+"""The command line: the only room that reads the environment, writes for people and ends the process.
 
-What only one command needs is imported inside it, so that `--help` and a server load nothing in vain.
+What only one command needs is imported inside it, so that `--help` and the server load nothing they do not use.
 """
 
 import os
@@ -13,7 +13,7 @@ INTERRUPTED = 130
 
 
 def main(args: Sequence[str] | None = None, **settings: Any) -> Any:
-    """Do what the command line says, and end the process. `args` are those of the process unless given."""
+    """Run the command line and end the process. `args` default to those of the process."""
     signal.signal(signal.SIGINT, _stop)
     from parallel_mcp.cli.group import main as group
 
@@ -22,7 +22,7 @@ def main(args: Sequence[str] | None = None, **settings: Any) -> Any:
 
 
 def _stop(*_: object) -> None:
-    """End without a traceback while what a command needs is still being imported."""
+    """Exit without a traceback while the imports of a command are still loading."""
     os.write(2, b"\nparallel-mcp: stopped\n")
     os._exit(INTERRUPTED)
 

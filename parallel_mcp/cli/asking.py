@@ -1,4 +1,4 @@
-"""`answer` and `research`: the tools' work, asked for by a person."""
+"""`answer` and `research`: the two tools, on the command line."""
 
 import json
 import math
@@ -37,7 +37,7 @@ class _Request:
 
 
 def _schema(_: click.Context, __: click.Parameter, value: str | None) -> Any:
-    """A JSON schema, given as text or as the name of a file."""
+    """A JSON schema, given as text or as a file name."""
     if value is None:
         return None
     try:
@@ -49,11 +49,11 @@ def _schema(_: click.Context, __: click.Parameter, value: str | None) -> Any:
 
 
 def asking(command: Command) -> Command:
-    """The options that both kinds of question share."""
+    """Add the options that both commands share."""
     options = (
         click.option("--instructions", metavar="TEXT", help="System prompt: how to answer"),
         click.option("--output-schema", metavar="JSON|FILE", callback=_schema, help="JSON schema of the answer"),
-        click.option("--follow-up-to", metavar="ID", help="Ask on from an earlier answer, by the id below it"),
+        click.option("--follow-up-to", metavar="ID", help="Continue from an earlier answer, by the id below it"),
     )
     command = output_options(setting_flags(http=False)(command))
     for option in reversed(options):
@@ -67,7 +67,7 @@ def asking(command: Command) -> Command:
 def answer(question: str | None, named: str | None, as_json: bool, path: str | None, **given: Any) -> None:
     """Answer QUESTION from the web within seconds.
 
-    `-` reads the question from stdin; what is piped in beside a QUESTION is its context.
+    `-` reads the question from stdin; piped input is added to QUESTION as context.
     """
     pending = Pending()
     with reported(pending, as_json=as_json):
@@ -84,10 +84,10 @@ def answer(question: str | None, named: str | None, as_json: bool, path: str | N
     "--model",
     type=click.Choice([model.value for model in RESEARCH_MODELS]),
     default=None,
-    help="Else the default model",
+    help="The model, if not the default",
 )
-@click.option("--fresh", is_flag=True, help="Ask again even if it was answered lately")
-@click.option("--id", "research_id", metavar="ID", help="Go on waiting for this research run")
+@click.option("--fresh", is_flag=True, help="Ask again even if it was answered recently")
+@click.option("--id", "research_id", metavar="ID", help="Keep waiting for this research run")
 @click.option("--cancel", is_flag=True, help="With --id: stop it")
 @asking
 def research(
@@ -99,9 +99,9 @@ def research(
     path: str | None,
     **given: Any,
 ) -> None:
-    """Research QUESTION on the web; waits until it is done.
+    """Research QUESTION on the web, and wait until it is done.
 
-    `-` reads the question from stdin; what is piped in beside a QUESTION is its context.
+    `-` reads the question from stdin; piped input is added to QUESTION as context.
     """
     pending = Pending(research_id=research_id)
     with reported(pending, as_json=as_json):
@@ -110,7 +110,7 @@ def research(
             raise Misused("Give either a QUESTION or --id.")
         if research_id is None:
             if cancel:
-                raise Misused("--cancel goes with --id.")
+                raise Misused("--cancel needs --id.")
             request, flags = _request(question, given)
             row, first = run(_research, settings_of(flags, asking=True), request, pending)
         else:
@@ -129,7 +129,7 @@ def _request(question: str | None, given: dict[str, Any]) -> tuple[_Request, dic
 
 
 def _parts(given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What belongs to the question, and the settings' flags."""
+    """The arguments of the question, and the flags of settings."""
     own = {name: given[name] for name in _Request.__slots__ if name in given}
     return own, {name: value for name, value in given.items() if name not in own}
 
@@ -188,11 +188,11 @@ async def _resumed(settings: Settings, research_id: str, cancel: bool, pending: 
 
 
 def _say_if_interrupted(row: "ResearchRun") -> None:
-    """Nothing is sent a second time without a word before it."""
+    """Warn before a question is sent a second time."""
     from parallel_mcp.cli.runs import interrupted_words
 
     if row.lapsed:
-        click.echo(f"{interrupted_words(row)} Waiting for it does that.", err=True)
+        click.echo(f"{interrupted_words(row)} This command does that.", err=True)
 
 
 def _put_answer(output: Output, request: _Request, answer: "Answer") -> None:
@@ -229,7 +229,7 @@ def _put_answer(output: Output, request: _Request, answer: "Answer") -> None:
 def put_run(
     output: Output, row: "ResearchRun", *, first: bool, cancelling: bool = False, with_question: bool = False
 ) -> None:
-    """Print a run as it is: its answer, or that it goes on or was stopped. Fails where it ended without an answer."""
+    """Print a run: its answer, or that it is still working or was stopped. Raises Failed if it ended without one."""
     from parallel_mcp import tools
 
     research = tools.research_of(row, reused=not first)

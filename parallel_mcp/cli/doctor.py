@@ -1,4 +1,4 @@
-"""`doctor`: what keeps this server from working, and what a host would see of each setting."""
+"""`doctor`: finds what keeps this server from working, and shows each setting as a host would see it."""
 
 import json
 import os
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=OwnOptionsFirst, short_help="Find what keeps this server from working")
-@click.option("--live", is_flag=True, help="Ask speed one question, after consent, and look at the reply's shape")
-@click.option("--yes", is_flag=True, help="With --live: do not ask first")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for a bug report; it holds no key")
+@click.option("--live", is_flag=True, help="Send one question to speed, after asking you, and check the reply's shape")
+@click.option("--yes", is_flag=True, help="With --live: do not ask for confirmation")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for a bug report; it contains no key")
 @setting_flags(http=True)
 def doctor(live: bool, yes: bool, as_json: bool, **flags: Any) -> None:
     """Check settings, key, proxy, certificates, endpoint and store, and say what to do.
 
-    Spends nothing, but for --live. Exits with 1 where something fails.
+    Costs nothing, except with --live. Exits with 1 if a check fails.
     """
     with reported(as_json=as_json):
         settings, fault, warnings = usable_settings(flags)
@@ -70,7 +70,7 @@ def _consent(settings: Settings, fault: str | None, yes: bool) -> None:
 
 
 def _values(settings: Settings, flags: dict[str, Any]) -> list[dict[str, str]]:
-    """What a host would see of each setting: its value, and where that is from. No secret."""
+    """Each setting as a host would see it: its value and where that comes from, without secrets."""
     given = given_flags(flags)
     listed = []
     for name in configuration.fields():

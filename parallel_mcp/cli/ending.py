@@ -1,4 +1,4 @@
-"""How a command ends: what is printed of a failure, and the exit status. `docs/command-line.md` lists them."""
+"""How a command fails: what it prints, and its exit status. `docs/command-line.md` lists them."""
 
 import json
 import re
@@ -18,9 +18,9 @@ T = TypeVar("T")
 
 
 class Failed(click.ClickException):
-    """An expected failure: its text on stderr, or JSON on stdout where that was asked for; exit status 1.
+    """An expected failure: text on stderr, or JSON on stdout if requested; exit status 1.
 
-    `kind` is its stable name, `facts` is what a program may want to know besides.
+    `kind` is its stable name; `facts` are further members of the JSON.
     """
 
     kind = "failed"
@@ -31,7 +31,7 @@ class Failed(click.ClickException):
         self.as_json = False
 
     def show(self, file: Any = None) -> None:
-        """Print the text as it is."""
+        """Print the text, or the JSON."""
         if self.as_json:
             error = {"kind": self.kind, "message": self.message, **self.facts}
             click.echo(clean(json.dumps({"error": error}, ensure_ascii=False, indent=2)))
@@ -40,7 +40,7 @@ class Failed(click.ClickException):
 
 
 class Misused(Failed):
-    """The command line or a setting is wrong: exit status 2, as for a flag that does not exist."""
+    """The command line or a setting is wrong: exit status 2, as for an unknown flag."""
 
     kind = "settings"
     exit_code = 2
@@ -55,7 +55,7 @@ class Interrupted(Failed):
 
 @dataclass(slots=True)
 class Pending:
-    """What is under way, for whoever has to say how to go on with it."""
+    """The question in progress, for the message about how to resume it."""
 
     research_id: str | None = None
     sent: bool = False
@@ -66,22 +66,22 @@ class Pending:
         if self.research_id is None:
             billed = "The question had been sent and may be billed." if self.sent else "Nothing was sent."
             return Interrupted(f"Stopped. {billed}", may_be_billed=self.sent)
-        name = f"Stopped waiting for research {self.research_id}."
+        name = f"Stopped waiting for research run {self.research_id}."
         if self.finished:
-            words = f"{name} It is answered.\n  parallel-mcp history show {self.research_id}"
+            words = f"{name} It has been answered:\n  parallel-mcp history show {self.research_id}"
         else:
             billed = " Its request had been sent and may be billed." if self.sent else ""
-            words = f"{name}{billed} To go on with it:\n  parallel-mcp research --id {self.research_id}"
+            words = f"{name}{billed} To resume it:\n  parallel-mcp research --id {self.research_id}"
         return Interrupted(words, research_id=self.research_id, may_be_billed=self.sent and not self.finished)
 
 
 @contextmanager
 def reported(pending: Pending | None = None, *, as_json: bool = False) -> Iterator[None]:
-    """Turn what is expected to go wrong into a `Failed`, in the words of the command line."""
+    """Turn expected errors into a `Failed`, in the words of the command line."""
     try:
         yield
     except (KeyboardInterrupt, click.Abort):
-        # A second Ctrl-C must not take away what is said of the first.
+        # A second Ctrl-C must not suppress the message about the first.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         _end((pending or Pending()).interrupted(), as_json)
     except Failed as failed:
@@ -107,10 +107,10 @@ def _of_run(pending: Pending | None) -> dict[str, str]:
 
 
 def run(work: Callable[..., Awaitable[T]], *args: Any) -> T:
-    """Run it on an event loop. Raises KeyboardInterrupt at Ctrl-C.
+    """Run it on an event loop. Raises KeyboardInterrupt on Ctrl-C.
 
-    Ctrl-C cancels a scope, and so every wait within it. asyncio's own way cancels the task once, which is lost where
-    a wait has to be finished first, as the store's has.
+    Ctrl-C cancels a scope, and so every wait inside it. asyncio's own handler cancels the task once, which is lost if
+    the current wait cannot be cancelled, such as the store's.
     """
     import asyncio
 
@@ -133,7 +133,7 @@ def run(work: Callable[..., Awaitable[T]], *args: Any) -> T:
     return results[0]
 
 
-# What the errors call the tools' arguments, for they are written for models first.
+# Errors are written for models, so they name the tools' arguments; these are the flags for them.
 _FLAGS = (
     (r"\bresearch_id=", "--id "),
     (r"\bresearch_id\b", "--id"),
@@ -151,7 +151,7 @@ _FLAGS = (
 
 
 def in_flags(words: str) -> str:
-    """A text of the tools in the words of the command line."""
+    """A text of the tools, with flags and commands in place of arguments and tools."""
     for pattern, flag in _FLAGS:
         words = re.sub(pattern, flag, words)
     return words

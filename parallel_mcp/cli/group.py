@@ -1,4 +1,4 @@
-"""The group of commands, which serves MCP over pipes where none is named."""
+"""The group of commands. With no command, it serves MCP over stdio."""
 
 import io
 import sys
@@ -18,10 +18,10 @@ from parallel_mcp.cli.serving import engine, http, serve_stdio, stdio
 
 
 class _Main(OwnOptionsFirstGroup):
-    """The group itself, which ends at Ctrl-C without a traceback."""
+    """The group itself, which exits without a traceback on Ctrl-C."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Do what was asked for."""
+        """Run the command."""
         with reported():
             return super().invoke(ctx)
 
@@ -37,7 +37,7 @@ def main(ctx: click.Context, /, **flags: Any) -> None:
     Without a command it serves MCP over stdin and stdout.
     """
     for stream in (sys.stdout, sys.stderr):
-        # A pipe on Windows may know no letter of an answer that was paid for.
+        # A pipe on Windows may be unable to encode an answer that was paid for.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     if ctx.invoked_subcommand is None:

@@ -1,4 +1,4 @@
-"""`history`: the research runs that are kept, and what was spent. Reading sends nothing."""
+"""`history`: the stored research runs, and what was spent. Reading sends nothing."""
 
 import json
 import sys
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 QUESTION_CHARS = 240
-"""How much of a question stands in the list; `history show` has the whole."""
+"""How much of a question the list shows; `history show` has all of it."""
 
 
 @click.group(
     cls=OwnOptionsFirstGroup, short_help="List and show research runs, and what was spent", invoke_without_command=True
 )
-@click.option("--forget", metavar="ID|--all", help="Delete one research run, or all that are over, now")
+@click.option("--forget", metavar="ID|--all", help="Delete one research run, or all finished ones, now")
 @click.option("--open", "opened", metavar="ID", help="Open one research run in the browser, as a page")
-@click.option("--yes", is_flag=True, help="With --forget --all: do not ask first")
-@click.option("--caller", default="local", show_default=True, help="Whose: the name of an access token over HTTP")
+@click.option("--yes", is_flag=True, help="With --forget --all: do not ask for confirmation")
+@click.option("--caller", default="local", show_default=True, help="Whose runs: over HTTP, the name of an access token")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000), help="How many to list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON; failures are JSON too")
 @setting_flags(http=False)
@@ -49,7 +49,7 @@ def history(
     as_json: bool,
     **flags: Any,
 ) -> None:
-    """List research runs with their status, cost and age, and what was spent by day. Sends nothing."""
+    """List research runs with their status, cost and age, and what was spent each day. Sends nothing."""
     from parallel_mcp.cli.runs import found
     from parallel_mcp.research import Scope
 
@@ -131,7 +131,7 @@ def _forget(settings: Settings, whose: "Scope", name: str, *, yes: bool, as_json
 
 
 def _open(row: "ResearchRun") -> None:
-    """Show a research run in the browser, out of a file that only this user can read."""
+    """Open a research run in the browser, from a file that only this user can read."""
     from parallel_mcp.tools import research_of
 
     file = Path(tempfile.mkdtemp(prefix="parallel-mcp-")) / f"{row.research_id}.html"
@@ -143,10 +143,8 @@ def _open(row: "ResearchRun") -> None:
 
 def _ask_first() -> None:
     if not sys.stdin.isatty():
-        raise Misused("This deletes every answer that is kept: add --yes.")
-    if not click.confirm(
-        "Delete every research run that is over? What was spent stays listed", default=False, err=True
-    ):
+        raise Misused("This deletes all stored answers: add --yes.")
+    if not click.confirm("Delete every finished research run? What was spent stays listed", default=False, err=True):
         raise Failed("Nothing was deleted.")
 
 
@@ -177,7 +175,7 @@ def _day(day: "Spent") -> dict[str, Any]:
 
 
 def _print_list(rows: "Sequence[ResearchRun]", spent: "Sequence[Spent]") -> None:
-    """A line for each, for grep and awk: the whole id first and the whole question last."""
+    """Print a line per run, for grep and awk: the full id first and the full question last."""
     from parallel_mcp.cli.runs import status_of
 
     for row in rows:
@@ -185,10 +183,10 @@ def _print_list(rows: "Sequence[ResearchRun]", spent: "Sequence[Spent]") -> None
         age = _age(row.read_at - row.created_at)
         click.echo("\t".join([row.research_id, age, status_of(row), row.question.model, _cost(row), question]))
     for day in spent:
-        maybe = f"${day.maybe_usd:.3f} of it perhaps not billed" if day.maybe_usd else ""
+        maybe = f"${day.maybe_usd:.3f} of that possibly not billed" if day.maybe_usd else ""
         click.echo("\t".join([day.day, day.model, str(day.requests), f"${day.usd:.3f}", maybe]).rstrip())
     if not rows:
-        click.echo("No research is kept here yet.", err=True)
+        click.echo("There are no research runs yet.", err=True)
 
 
 def _show_list(rows: "Sequence[ResearchRun]", spent: "Sequence[Spent]") -> None:
@@ -198,7 +196,7 @@ def _show_list(rows: "Sequence[ResearchRun]", spent: "Sequence[Spent]") -> None:
     from parallel_mcp.cli.runs import SHORT, status_of
 
     if not rows:
-        click.echo("No research is kept here yet. To begin:  parallel-mcp research QUESTION")
+        click.echo("There are no research runs yet. To start one:  parallel-mcp research QUESTION")
         return
     table = page.table("id", "age", "", "model", "cost", "question")
     for row in rows:
@@ -212,7 +210,7 @@ def _show_list(rows: "Sequence[ResearchRun]", spent: "Sequence[Spent]") -> None:
         )
     parts: list[Any] = [table]
     if spent:
-        totals = page.table("day (UTC)", "model", "requests", "spent", "perhaps not billed")
+        totals = page.table("day (UTC)", "model", "requests", "spent", "possibly not billed")
         for day in spent:
             maybe = f"${day.maybe_usd:.3f}" if day.maybe_usd else ""
             totals.add_row(day.day, day.model, str(day.requests), f"${day.usd:.3f}", maybe)
@@ -221,7 +219,7 @@ def _show_list(rows: "Sequence[ResearchRun]", spent: "Sequence[Spent]") -> None:
 
 
 def _cost(row: "ResearchRun") -> str:
-    """With a question mark where it may not have been billed."""
+    """The cost, with a question mark if it may not have been billed."""
     if row.cost_usd <= 0:
         return "free"
     return f"${row.cost_usd:.3f}" + ("?" if row.may_be_billed else "")

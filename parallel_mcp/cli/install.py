@@ -1,4 +1,4 @@
-"""`install`: telling hosts about this server."""
+"""`install`: adds this server to hosts."""
 
 import os
 from typing import TYPE_CHECKING, Any
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from parallel_mcp.hosts.places import Machine
 
 
-@click.command(short_help="Tell a host about this server")
+@click.command(short_help="Add this server to a host")
 @click.argument("host", required=False)
-@click.option("--all", "every", is_flag=True, help="Every host that is found on this machine")
-@click.option("--remove", is_flag=True, help="Take this server out of the host's configuration again")
-@click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing")
-@click.option("--http", "url", metavar="URL", help="Attach to a server that runs there, instead of starting one")
+@click.option("--all", "every", is_flag=True, help="Every host found on this machine")
+@click.option("--remove", is_flag=True, help="Remove this server from the host's configuration")
+@click.option("--dry-run", is_flag=True, help="Show what would change, without changing it")
+@click.option("--http", "url", metavar="URL", help="Connect to a server running at URL instead of starting one")
 @click.option("--token-variable", metavar="NAME", help="With --http: the variable that holds the bearer token")
-@click.option("--write-key", is_flag=True, help="Write the key, or the token, itself into the host's configuration")
+@click.option("--write-key", is_flag=True, help="Write the key or token itself into the host's configuration")
 @click.option("--sandbox", "sandboxed", is_flag=True, help="Have the host start it with --sandbox")
 def install(host: str | None, every: bool, remove: bool, dry_run: bool, **wanted: Any) -> None:
-    """Tell HOST about this server: by its own command where it has one, and by its configuration.
+    """Add this server to HOST, with the host's own command if it has one, or in its configuration.
 
-    Without HOST it lists those that it knows, and which of them are found here.
+    Without HOST, list the known hosts and which of them are found on this machine.
     """
     from parallel_mcp.hosts import installing, places
     from parallel_mcp.hosts.table import HOSTS
@@ -51,7 +51,7 @@ def install(host: str | None, every: bool, remove: bool, dry_run: bool, **wanted
     if failed:
         raise SystemExit(1)
     if not chosen:
-        click.echo("No host was found on this machine; name one to install for it all the same.")
+        click.echo("No host was found on this machine; name one to configure it anyway.")
 
 
 def _wish(machine: "Machine", **wanted: Any) -> "Wish":

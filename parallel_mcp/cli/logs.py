@@ -1,4 +1,4 @@
-"""Logs on stderr, in which no key and no question stands, and which strangers can neither forge nor flood."""
+"""Logs on stderr. They contain no key or question, and untrusted input can neither forge nor flood them."""
 
 import logging
 import sys
@@ -11,40 +11,40 @@ from typing import Any
 from parallel_mcp.text import clean
 
 MAX_CHARS = 4_000
-"""The longest line; what a stranger sends may be quoted in it."""
+"""The longest line; it may quote untrusted input."""
 
 PER_MINUTE = 20
-"""How many lines one place in the code may write in a minute."""
+"""How many lines one place in the code may log per minute."""
 
 _MINUTE = 60.0
 
 
 def set_up(level: str) -> None:
-    """Logs to stderr. Other people's loggers stay at WARNING: below it some repeat headers, bodies and questions."""
+    """Log to stderr. Other libraries' loggers stay at WARNING: below it, some log headers, bodies and questions."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Discreet("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     handler.addFilter(RateLimit())
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
     logging.getLogger("parallel_mcp").setLevel(level)
-    # A retry is said as progress and counted; a bare "stamina.retry_scheduled" tells nobody anything.
+    # Retries are reported as progress and counted; a bare "stamina.retry_scheduled" says nothing useful.
     logging.getLogger("stamina").setLevel(logging.ERROR)
-    # Quotes what it cannot read of a caller's baggage.
+    # It quotes the parts of a caller's baggage that it cannot read.
     logging.getLogger("opentelemetry.baggage").setLevel(logging.ERROR)
     sys.excepthook = _crashed
 
 
 class Discreet(logging.Formatter):
-    """Writes where an exception was raised and of what type, and not its words, which may quote a key or a question."""
+    """Logs where an exception was raised and its type, but not its message, which may quote a key or a question."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        """A line without control characters; further lines are indented, so that none of them looks like another's."""
+        """A line without control characters. Further lines are indented, so that none can pass for another record."""
         said = clean(record.message, MAX_CHARS).replace("\n", "\n    ")
         left_out = getattr(record, "left_out", 0)
-        record.message = f"{said} [{left_out} more like it were left out]" if left_out else said
+        record.message = f"{said} [{left_out} similar lines were left out]" if left_out else said
         return super().formatMessage(record)
 
     def formatException(self, ei: Any) -> str:
-        """The frames and types of an exception and of what it came from, innermost cause first."""
+        """The frames and types of an exception and its causes, innermost first."""
         parts: list[str] = []
         seen: set[int] = set()
         error: BaseException | None = ei[1]
@@ -64,7 +64,7 @@ class _Written:
 
 
 class RateLimit(logging.Filter):
-    """Leaves out what one place in the code writes too often, and says how much that was with its next line."""
+    """Drops lines that one place in the code logs too often; its next line says how many were dropped."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
@@ -72,9 +72,9 @@ class RateLimit(logging.Filter):
         self._written: dict[tuple[str, int], _Written] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether it is written."""
+        """Whether to log the record."""
         now = self._clock()
-        # By the place and not the words: those may be a stranger's, and different each time.
+        # By place rather than message, which may be untrusted and different each time.
         written = self._written.setdefault((record.pathname, record.lineno), _Written(now))
         if now - written.since >= _MINUTE:
             written.since, written.lines = now, 0

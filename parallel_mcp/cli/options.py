@@ -1,4 +1,4 @@
-"""The settings as flags, and the settings that the environment and the flags give."""
+"""Settings as flags, and settings read from the environment and the flags."""
 
 import os
 import sys
@@ -24,7 +24,7 @@ class SettingOption(click.Option):
 
 
 class OwnOptionsFirst(click.Command):
-    """A command whose help shows what is its own before the settings, which many commands share."""
+    """A command whose help lists its own options before the settings, which many commands share."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options, then the commands of a group, then the settings."""
@@ -42,7 +42,7 @@ class OwnOptionsFirst(click.Command):
 
 
 class OwnOptionsFirstGroup(OwnOptionsFirst, click.Group):
-    """A group that does so."""
+    """A group with the same help."""
 
 
 def setting_flags(*, http: bool) -> Callable[[Command], Command]:
@@ -72,13 +72,13 @@ def setting_flags(*, http: bool) -> Callable[[Command], Command]:
 
 
 def no_front(command: Command) -> Command:
-    """The flag that the front looks for; past that it says nothing."""
-    text = "Serve in one process, which gives research under way back when the host goes"
+    """Accept --no-front, which only the front acts on."""
+    text = "Serve in one process, which releases research runs in progress when the host goes"
     return click.option("--no-front", is_flag=True, expose_value=False, help=text)(command)
 
 
 def _joined(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...] | None:
-    """The values of a flag that may be given several times, or with commas; None where it was not given."""
+    """The values of a flag that may be repeated or separated by commas; None if it was not given."""
     return tuple(part.strip() for value in values for part in value.split(",") if part.strip()) or None
 
 
@@ -90,22 +90,22 @@ def _metavar(annotation: Any) -> str | None:
 
 
 class Usable(NamedTuple):
-    """The settings without those that are wrong, what is wrong with those, and what a person should know besides."""
+    """The valid settings, what is wrong with the others, and warnings for a person."""
 
     settings: Settings
     fault: str | None
     warnings: list[str]
 
     def warn(self) -> None:
-        """Say the warnings on stderr."""
+        """Print the warnings on stderr."""
         for warning in self.warnings:
             click.echo(f"{NAME}: {warning}", err=True)
 
 
 def settings_of(flags: dict[str, Any], *, asking: bool = False) -> Settings:
-    """Settings from the environment and the flags, with logging set up by them. Fails where one is wrong.
+    """Read settings from the environment and the flags, and set up logging. Raises Misused if one is wrong.
 
-    Where a person is going to ask the sandbox, its corpus is indexed in their sight.
+    `asking` shows a progress bar at a terminal while the sandbox's corpus is indexed.
     """
     found = usable_settings(flags)
     if found.fault is not None:
@@ -120,7 +120,7 @@ def settings_of(flags: dict[str, Any], *, asking: bool = False) -> Settings:
 
 
 def usable_settings(flags: dict[str, Any]) -> Usable:
-    """What can be used of the settings, with logging set up by them."""
+    """Read the valid settings, and set up logging."""
     from parallel_mcp import telemetry
 
     fault, warnings = None, list[str]()
@@ -143,7 +143,7 @@ def usable_settings(flags: dict[str, Any]) -> Usable:
 
 
 def given_flags(flags: dict[str, Any]) -> dict[str, Any]:
-    """The settings' flags that were given, to a command and before it, to those that it belongs to."""
+    """The flags of settings that were given, to the command or to a group above it."""
     known = configuration.fields()
     given = {name: value for name, value in flags.items() if value is not None}
     above = click.get_current_context().parent

@@ -1,4 +1,4 @@
-"""Where a result goes, and as what: a page on a terminal, text in a pipe, or any format in a file."""
+"""Where a result goes and in which format: a page on a terminal, text in a pipe, or any format in a file."""
 
 import os
 import sys
@@ -28,19 +28,19 @@ class Output:
 
     @classmethod
     def chosen(cls, named: str | None, as_json: bool, path: str | None) -> "Output":
-        """By the options, and where none names a format by the file's own name. Raises Misused.
+        """Choose by the options or, if they name no format, by the file's suffix. Raises Misused.
 
-        A file that could not be written is found out before anything is paid for.
+        A missing folder is noticed here, before anything is paid for.
         """
         file = None if path is None else Path(os.path.expanduser(path))
         if file is not None and not file.parent.is_dir():
-            raise Misused(f"The folder of {file} is not there.")
+            raise Misused(f"The folder of {file} does not exist.")
         name = "json" if as_json else named or (files.format_of(file) if file is not None else "text")
         return cls(name, file)
 
     @property
     def as_json(self) -> bool:
-        """Whether a program reads it: failures are then JSON too."""
+        """Whether a program reads it; failures are then JSON too."""
         return self.format == "json"
 
     @property
@@ -49,27 +49,27 @@ class Output:
         return self.format == "text" and self.path is None and sys.stdout.isatty()
 
     def put(self, text: str) -> None:
-        """Print it, or write the file; a file that cannot be written after all is printed, for it was paid for."""
+        """Print it, or write the file. If that fails, print it anyway, because it was paid for."""
         text = text if text.endswith("\n") else f"{text}\n"
         if self.path is None:
             click.echo(clean(text), nl=False)
             return
         try:
-            # Line ends as they are: some formats have their own.
+            # Line endings are left alone: some formats prescribe them.
             self.path.write_text(text, "utf-8", newline="")
         except OSError as error:
             click.echo(clean(text), nl=False)
             raise Failed(f"{self.path} cannot be written: {error.strerror}. It was printed instead.") from None
-        click.echo(f"Written to {self.path}", err=True)
+        click.echo(f"Wrote {self.path}", err=True)
 
 
 def output_options(command: Command) -> Command:
-    """The options that say where a result goes, and as what."""
+    """Add the options that say where a result goes and in which format."""
     options = (
         click.option(
-            "--format", "named", type=click.Choice(["text", *files.SUFFIXES]), help="text unless -o names another"
+            "--format", "named", type=click.Choice(["text", *files.SUFFIXES]), help="Default: text, or by -o's suffix"
         ),
-        click.option("--json", "as_json", is_flag=True, help="The same as --format json; failures are JSON too"),
+        click.option("--json", "as_json", is_flag=True, help="Same as --format json; failures are JSON too"),
         click.option("-o", "--output", "path", metavar="FILE", help="Write it to FILE, in the format of its suffix"),
     )
     for option in reversed(options):
@@ -78,11 +78,11 @@ def output_options(command: Command) -> Command:
 
 
 def as_text(answer: "Answer", notes: list[str]) -> str:
-    """An answer for a pipe: what the tools' text says, in the words of the command line."""
+    """An answer for a pipe: the tools' text, in the words of the command line."""
     from parallel_mcp.report import prose
 
     text = prose(answer.model_copy(update={"interaction_id": None}), notes)
-    return f"{text}\n\nTo ask on from here: --follow-up-to {answer.interaction_id}" if answer.interaction_id else text
+    return f"{text}\n\nTo continue from here: --follow-up-to {answer.interaction_id}" if answer.interaction_id else text
 
 
 def as_format(name: str, research: "Research") -> str:

@@ -1,7 +1,7 @@
-"""An answer on a terminal: wrapped, its Markdown rendered, numbered sources, and what it took.
+"""An answer on a terminal: wrapped, with its Markdown rendered, numbered sources, and its time and cost.
 
-Nothing from upstream is markup for the terminal: it is cleaned of escapes, links show where they lead, and only the
-address of a source is itself a link.
+Text from upstream cannot control the terminal: escapes are stripped, links show where they lead, and only the
+URL of a source is itself a link.
 """
 
 import json
@@ -22,7 +22,7 @@ from parallel_mcp.text import clean
 MAX_WIDTH = 100
 """Longer lines are hard to read."""
 
-# The terminal's own two colours, for it may be light or dark.
+# Only the terminal's default colours, because it may be light or dark.
 THEME = Theme(
     {
         "markdown.code": "bold",
@@ -44,7 +44,7 @@ THEME = Theme(
 
 
 class _PlainHeading(Heading):
-    """On the left, as the rest is, and without a box."""
+    """Left-aligned like everything else, and without a box."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         self.text.justify = "left"
@@ -57,7 +57,7 @@ class _Prose(Markdown):
 
 
 def console_for(*, stderr: bool = False) -> Console:
-    """The terminal, no wider than can be read."""
+    """The terminal, no wider than is readable."""
     console = Console(stderr=stderr, theme=THEME, highlight=False)
     if console.width > MAX_WIDTH:
         console.width = MAX_WIDTH
@@ -65,7 +65,7 @@ def console_for(*, stderr: bool = False) -> Console:
 
 
 def answer_page(answer: Answer, notes: Sequence[str], footer: Sequence[str]) -> RenderableType:
-    """The answer, its sources and fields, what to be careful about, and below it all what it took."""
+    """The answer, its sources and fields, warnings, and a footer with its time and cost."""
     return stacked([*_parts(answer, notes), Text("\n".join(footer), "dim")])
 
 
@@ -148,16 +148,16 @@ def _hanging(mark: str, words: str) -> RenderableType:
 
 
 def footer_of(answer: Answer, seconds: float, research_id: str | None) -> list[str]:
-    """What an answer took and how sure it is, and how to go on from it."""
+    """The model, time, cost and confidence of an answer, and how to continue from it."""
     sure = sorted({entry.confidence for entry in answer.basis if entry.confidence}, key=("low", "medium", "high").index)
     confidence = f"{sure[0]} confidence" if len(sure) == 1 else f"{sure[0]} to {sure[-1]} confidence" if sure else ""
     cost = "free" if answer.cost_usd == 0 else f"${answer.cost_usd:.3f}"
     facts = [answer.model, _time(seconds), cost, confidence]
     lines = [" · ".join(fact for fact in facts if fact)]
     if answer.interaction_id:
-        lines.append(f"Ask on from here:  --follow-up-to {clean(answer.interaction_id)}")
+        lines.append(f"Continue from here:  --follow-up-to {clean(answer.interaction_id)}")
     if research_id:
-        lines.append(f"Read it again:     parallel-mcp history show {research_id}")
+        lines.append(f"Read it again:       parallel-mcp history show {research_id}")
     return lines
 
 
@@ -175,7 +175,7 @@ _STATUS = {
 
 
 def status(name: str) -> Text:
-    """How a run stands, as one sign."""
+    """The status of a run as one character."""
     sign, style = _STATUS[name]
     return Text(sign, style)
 
@@ -184,13 +184,13 @@ _VERDICTS = {"ok": ("✓", "green"), "note": ("!", "bold"), "fail": ("✗", "bol
 
 
 def verdict(name: str) -> Text:
-    """What the doctor says, as one sign."""
+    """The doctor's verdict as one character."""
     sign, style = _VERDICTS[name]
     return Text(sign, style)
 
 
 def table(*columns: str) -> Table:
-    """A quiet table; its last column takes what room there is."""
+    """A table without borders; its last column takes the remaining width."""
     made = Table(*columns, box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
     for column in made.columns[:-1]:
         column.no_wrap = True
@@ -199,12 +199,12 @@ def table(*columns: str) -> Table:
 
 
 def show(parts: RenderableType) -> None:
-    """Print it, apart from what was typed."""
+    """Print it below an empty line."""
     console = console_for()
     console.print()
     console.print(parts)
 
 
 def stacked(parts: Sequence[RenderableType]) -> RenderableType:
-    """One below the other, an empty line between them."""
+    """The parts below each other, with an empty line between them."""
     return Group(*_spaced(parts))

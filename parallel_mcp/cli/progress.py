@@ -1,4 +1,4 @@
-"""What is shown while a question is under way: one display and one clock for the whole of it, on stderr."""
+"""Progress on stderr while a question is in flight: one display and one clock for all of it."""
 
 import sys
 import time
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 REDRAW_SECONDS = 0.125
 LINE_SECONDS = 10.0
-"""How often a line is written where there is no terminal."""
+"""How often a line is written if stderr is not a terminal."""
 
 
 @asynccontextmanager
 async def shown(opening: str) -> AsyncIterator[Callable[[str], None]]:
-    """Show the newest words and the time, until the block ends; gives what takes the words."""
+    """Show the newest words and the time until the block ends. Yields a function that takes the words."""
     display = _Terminal(opening) if sys.stderr.isatty() else _Lines(opening)
     async with anyio.create_task_group() as group:
         group.start_soon(display.run)
@@ -47,7 +47,7 @@ class _Display:
 
 
 class _Lines(_Display):
-    """A line at once, and then now and then."""
+    """A line at once, and then at intervals."""
 
     async def run(self) -> None:
         """Write until it is cancelled."""
@@ -56,11 +56,11 @@ class _Lines(_Display):
             await anyio.sleep(LINE_SECONDS)
 
     def close(self) -> None:
-        """There is nothing to take away."""
+        """There is nothing to clear."""
 
 
 class _Terminal(_Display):
-    """One line that is drawn again and again, and is gone at the end."""
+    """One line that is redrawn, and cleared at the end."""
 
     def __init__(self, opening: str) -> None:
         super().__init__(opening)
@@ -81,7 +81,7 @@ class _Terminal(_Display):
             await anyio.sleep(REDRAW_SECONDS)
 
     def _line(self) -> "Text":
-        """The clock, and the end of the words: the newest are what one wants to read."""
+        """The clock and the end of the words, because the newest are the ones to read."""
         from rich.cells import cell_len
         from rich.text import Text
 
@@ -95,5 +95,5 @@ class _Terminal(_Display):
         return Text.assemble((clock, "dim"), words)
 
     def close(self) -> None:
-        """Take the line away."""
+        """Clear the line."""
         self._live.stop()

@@ -1,4 +1,4 @@
-"""What is asked: the argument, and what is piped in."""
+"""The question: the argument and piped input."""
 
 import os
 import select
@@ -12,25 +12,25 @@ from parallel_mcp.cli.ending import Misused
 NOTICE_SECONDS = 2.0
 
 MAX_CHARS = 20_000
-"""What the tools take as one question."""
+"""The longest question that the tools accept."""
 
 
 def question_of(argument: str | None) -> str | None:
-    """The question: `-` or nothing means stdin; beside a question piped text is its context. None without either."""
+    """The question. `-` or nothing means stdin; otherwise piped text is added as context. None if there is neither."""
     piped = _piped(wanted=argument in (None, "-"))
     question = "" if argument in (None, "-") else _typed(argument or "").strip()
     if argument == "-" and not piped:
-        raise Misused("Nothing was piped in: give a QUESTION, or pipe it to `-`.")
+        raise Misused("Nothing was piped in: give a QUESTION, or pipe one to `-`.")
     whole = f"{question}\n\nContext:\n{piped}" if question and piped else question or piped
     if len(whole) > MAX_CHARS:
         raise Misused(
-            f"The question is {len(whole):,} characters long with what was piped in; {MAX_CHARS:,} can be asked."
+            f"With the piped input, the question is {len(whole):,} characters long; the limit is {MAX_CHARS:,}."
         )
     return whole or None
 
 
 def _piped(*, wanted: bool) -> str:
-    """What stands on stdin; beside a question only a pipe or a file is read, which come to an end by themselves."""
+    """The text on stdin. If a question was given, only a pipe or a file is read, because those end."""
     try:
         mode = os.fstat(sys.stdin.fileno()).st_mode
     except (OSError, ValueError, AttributeError):
@@ -45,17 +45,17 @@ def _piped(*, wanted: bool) -> str:
 
 
 def _say_if_it_is_waited_for() -> None:
-    """A pipe that was left open by mistake would look like a command that hangs."""
+    """Say that stdin is being read: a pipe left open by mistake would look like a hanging command."""
     try:
         ready, _, _ = select.select([sys.stdin], [], [], NOTICE_SECONDS)
     except OSError:  # Windows, where only sockets can be waited for
         return
     if not ready:
-        click.echo("Reading context from stdin; add </dev/null to ask without.", err=True)
+        click.echo("Reading context from stdin; add </dev/null to ask without any.", err=True)
 
 
 def _typed(value: str) -> str:
-    """What was typed. Where the locale is "C", Python does not take it for the UTF-8 that it is."""
+    """The typed text. In the "C" locale, Python does not decode it as the UTF-8 that it is."""
     try:
         value.encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""Research runs by the names that a person has for them."""
+"""Finding a research run by what a person types, and describing its status."""
 
 import re
 from typing import TYPE_CHECKING
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from parallel_mcp.research import ResearchRun, Scope, Store
 
 SHORT = 8
-"""How much of an id is shown on a terminal, and is enough to name a run by."""
+"""How much of an id a terminal shows, which is enough to name a run."""
 
 PAGE = 200
 
@@ -17,23 +17,23 @@ _ID = re.compile(r"(?:research://)?([0-9a-f]+)(?:/\w+)?", re.IGNORECASE)
 
 
 def status_of(row: "ResearchRun") -> str:
-    """How a run stands, for a person: one that nobody works on any more is said to be so."""
+    """The status of a run for a person, including whether it has lapsed."""
     return "probably interrupted" if row.lapsed else row.status
 
 
 def interrupted_words(row: "ResearchRun") -> str:
-    """What is to be known of a run whose process is gone, before it is waited for."""
+    """What to know about a run whose process is gone, before waiting for it."""
     from parallel_mcp.research import MAX_ATTEMPTS
 
-    gone = f"Research run {row.research_id} was probably interrupted: nothing works on it any more."
+    gone = f"Research run {row.research_id} was probably interrupted: no process is working on it."
     if row.attempts >= MAX_ATTEMPTS:
-        return f"{gone} It was sent {row.attempts} times, and is not sent again."
+        return f"{gone} It was sent {row.attempts} times and will not be sent again."
     billed = "is billed again, if the first request was" if row.cost_usd else "costs nothing"
     return f"{gone} `parallel-mcp research --id {row.research_id}` sends it once more, which {billed}."
 
 
 async def found(store: "Store", name: str, whose: "Scope | None" = None) -> "ResearchRun":
-    """The run with an id, with one that begins so, or behind a resource's URI. Raises UnknownResearch."""
+    """The run with this id, id prefix or resource URI. Raises UnknownResearch."""
     from parallel_mcp.research import Scope
 
     scope = whose or Scope("local", "", "")

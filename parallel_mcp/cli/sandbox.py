@@ -1,4 +1,4 @@
-"""`sandbox`: the Chat API on this machine."""
+"""`sandbox`: serves the Chat API on this machine."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,7 @@ from parallel_mcp.cli.ending import Failed
 if TYPE_CHECKING:
     from parallel_mcp.sandbox import SandboxOptions
 
-BIG = 200  # documents from which indexing takes long enough to be shown
+BIG = 200  # documents; indexing this many takes long enough to show progress
 
 
 @click.command(short_help="Serve the Chat API here, from local documents")
@@ -21,12 +21,12 @@ BIG = 200  # documents from which indexing takes long enough to be shown
 @click.option("--fault", "faults", multiple=True, metavar="KIND@RATE", help="Inject a fault, for example 429@0.1")
 @click.option("--requests-per-minute", default=300, show_default=True, type=click.IntRange(0), help="0: no limit")
 @click.option(
-    "--empty", type=click.Choice(["null", "string", "absent"]), default="null", help='How "always empty" is sent'
+    "--empty", type=click.Choice(["null", "string", "absent"]), default="null", help='How to send "always empty" fields'
 )
 @click.option("--done/--no-done", default=True, help="Whether a stream ends with [DONE]")
 @click.option("--seed", type=int, help="Makes faults and latencies repeatable")
 @click.option(
-    "--expose", "exposed", is_flag=True, help="Allow a --host that other machines reach: they read the corpus"
+    "--expose", "exposed", is_flag=True, help="Allow a --host that other machines reach; they can read the corpus"
 )
 def sandbox(host: str, port: int, faults: tuple[str, ...], **options: Any) -> None:
     """Serve Parallel's Chat API on this machine, for any OpenAI client, from local documents."""
@@ -49,7 +49,7 @@ def sandbox(host: str, port: int, faults: tuple[str, ...], **options: Any) -> No
 
 
 def index_corpus(options: "SandboxOptions") -> None:
-    """Index the corpus, with a progress bar at a terminal where that takes long."""
+    """Index the corpus, with a progress bar on a terminal if that takes long."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 

@@ -13,16 +13,16 @@ from parallel_mcp.compat.imports import without_uvicorn
 from parallel_mcp.settings import Settings, SettingsError
 
 
-@click.command(cls=OwnOptionsFirst, short_help="Serve MCP over stdin and stdout, as without a command")
+@click.command(cls=OwnOptionsFirst, short_help="Serve MCP over stdin and stdout; the default command")
 @setting_flags(http=False)
 @no_front
 def stdio(**flags: Any) -> None:
-    """Serve MCP over stdin and stdout (what happens without a command, too)."""
+    """Serve MCP over stdin and stdout. This is the default command."""
     serve_stdio(flags)
 
 
 def serve_stdio(flags: dict[str, Any]) -> None:
-    """The MCP server in one process: with a front, the command line is asked for its engine."""
+    """Serve MCP in one process. A front starts the `engine` command instead."""
     import anyio
 
     with _staying(), without_uvicorn():
@@ -37,7 +37,7 @@ def serve_stdio(flags: dict[str, Any]) -> None:
 @click.option("--front", required=True, help="The front's version", expose_value=False)
 @setting_flags(http=False)
 def engine(**flags: Any) -> None:
-    """The server behind a front, which it outlives while research is under way. Not for use by hand."""
+    """The server behind a front, which it outlives while research runs are in progress. Not for use by hand."""
     import anyio
 
     with _staying(), without_uvicorn():
@@ -66,12 +66,12 @@ def _staying() -> Iterator[None]:
 
 
 def _some_settings(flags: dict[str, Any]) -> tuple[Settings, str | None]:
-    """The settings, without those that are wrong, which is said here and by every call."""
+    """The valid settings. What is wrong with the others is said here and by every call."""
     found = usable_settings(flags)
     found.warn()
     settings, fault = found.settings, found.fault
     if fault is not None:
-        click.echo(f"{NAME}: the settings are wrong, which every call will say. {fault}", err=True)
+        click.echo(f"{NAME}: the settings are wrong, and every call will say so. {fault}", err=True)
     _say_if_sandbox(settings)
     return settings, fault
 
@@ -83,7 +83,7 @@ def _say_if_sandbox(settings: Settings) -> None:
 
     one, two = sandboxes.example_questions()
     click.echo(
-        f'{NAME}: sandbox - answers come from documents on this machine, not from the web. Try "{one}" or "{two}"',
+        f'{NAME}: sandbox: answers come from documents on this machine, not from the web. Try "{one}" or "{two}"',
         err=True,
     )
 

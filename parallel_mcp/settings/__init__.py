@@ -1,4 +1,4 @@
-"""All settings, in one frozen object. `read` makes it from an environment that is handed in."""
+"""All settings, in one frozen object. `read` makes it from the environment it is given."""
 
 from parallel_mcp.environment import variable
 from parallel_mcp.settings.kept_key import keep_key, key_file

@@ -1,4 +1,4 @@
-"""The API key in a file of this user's, for every command that finds none in its environment."""
+"""The API key in a file of this user, for every command that finds none in its environment."""
 
 import os
 from pathlib import Path
@@ -16,11 +16,11 @@ def key_file() -> Path:
 
 
 def keep_key(given: str) -> Path:
-    """Write the key to its file, which nobody else can read at any moment. Raises SettingsError."""
+    """Write the key to its file, which no other user can read at any moment. Raises SettingsError."""
     key = meant_key(given)
     if not key or is_placeholder(key) or not fits_a_header(key):
         raise SettingsError(
-            "That is no key: it is empty, a placeholder, or has characters that a key cannot have. Nothing was kept."
+            "That is not a key: it is empty, a placeholder, or has characters that a key cannot have. It was not saved."
         )
     path = key_file()
     try:
@@ -29,5 +29,5 @@ def keep_key(given: str) -> Path:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
             file.write(key + "\n")
     except OSError as error:
-        raise SettingsError(f"The key cannot be kept in {path}: {error.strerror}.") from None
+        raise SettingsError(f"The key cannot be saved in {path}: {error.strerror}.") from None
     return path

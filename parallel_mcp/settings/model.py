@@ -1,4 +1,4 @@
-"""`Settings`: everything that can be set, in one frozen object."""
+"""`Settings`: every setting, in one frozen object."""
 
 import os
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ Items = Annotated[tuple[str, ...], BeforeValidator(values.items)]
 
 
 class Settings(BaseModel):
-    """What can be set. Times are in seconds, money in US dollars."""
+    """Every setting. Times are in seconds, amounts in US dollars."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
 
@@ -24,12 +24,12 @@ class Settings(BaseModel):
     base_url: Annotated[str, BeforeValidator(values.base_url)] = Field(
         "https://api.parallel.ai", description="Where the Chat API is"
     )
-    sandbox: bool = Field(False, description="Answer from local documents, without key, network or cost")
+    sandbox: bool = Field(False, description="Answer from local documents, with no key, network or cost")
     corpus: Annotated[tuple[str, ...], BeforeValidator(values.folders)] = Field(
-        (), description="Sandbox: answer from these folders only; `installed` adds what is installed"
+        (), description="Sandbox: answer from these folders only; `installed` adds installed packages"
     )
     store: Annotated[str | None, BeforeValidator(values.store)] = Field(
-        None, repr=False, description="Where research is kept: a file, memory: or redis://HOST"
+        None, repr=False, description="Where research runs are kept: a file, memory: or redis://HOST"
     )
     wait_seconds: Annotated[float | None, BeforeValidator(values.or_none)] = Field(
         None,
@@ -37,21 +37,21 @@ class Settings(BaseModel):
         le=3600,
         description="How long deep_research waits before it returns an id; unset: what the host allows",
     )
-    finish_research: bool = Field(True, description="Finish research under way after the host has gone")
-    reuse_seconds: float = Field(600, ge=0, description="How long a finished answer is given again; 0 turns it off")
-    retention_days: float = Field(30, gt=0, le=3660, description="How long research is kept")
+    finish_research: bool = Field(True, description="Finish research runs in progress after the host has gone")
+    reuse_seconds: float = Field(600, ge=0, description="How long a finished answer is reused; 0 turns it off")
+    retention_days: float = Field(30, gt=0, le=3660, description="How long research runs are kept")
     requests_per_minute: int = Field(300, gt=0, description="Pacing, per Parallel key")
     daily_budget_usd: Annotated[float | None, BeforeValidator(values.or_none)] = Field(
-        None, gt=0, description="Refuse what would cost more than this in a UTC day"
+        None, gt=0, description="Refuse calls that would cost more than this in a UTC day"
     )
     answer_model: Annotated[Model, BeforeValidator(values.answer_model)] = Field(
-        Model.SPEED, description="What web_answer asks: speed, or lite, which is slower and gives excerpts"
+        Model.SPEED, description="The model of web_answer: speed, or lite, which is slower and gives excerpts"
     )
     default_model: Annotated[Model, BeforeValidator(values.research_model)] = Field(
-        Model.BASE, description="What deep_research asks when no model is given"
+        Model.BASE, description="The model of deep_research when none is given"
     )
     max_model: Annotated[Model, BeforeValidator(values.research_model)] = Field(
-        Model.CORE, description="The largest model that may be asked"
+        Model.CORE, description="The largest model that is allowed"
     )
     max_result_chars: int = Field(60_000, ge=2_000, description="Longest text of a result, in UTF-8 bytes")
     answer_citations: bool = Field(True, description="Have web_answer name its sources")
@@ -65,23 +65,23 @@ class Settings(BaseModel):
         {}, description="HTTP: who may call, as name:token, name:token"
     )
     bring_your_own_key: bool = Field(False, description="HTTP: each caller sends a Parallel key of their own")
-    allowed_hosts: Items = Field((), description="HTTP: further Host headers to accept")
-    allowed_origins: Items = Field((), description="HTTP: further Origin headers to accept")
-    shutdown_seconds: float = Field(5, ge=0, le=3600, description="HTTP: how long calls may finish at shutdown")
+    allowed_hosts: Items = Field((), description="HTTP: additional Host headers to accept")
+    allowed_origins: Items = Field((), description="HTTP: additional Origin headers to accept")
+    shutdown_seconds: float = Field(5, ge=0, le=3600, description="HTTP: how long calls have to finish at shutdown")
 
     key_fault: str | None = Field(None, exclude=True)
-    """Why the key that was given is none that can be sent, in words for whoever calls."""
+    """Why the key that was given cannot be sent, in words for the caller."""
 
     timeouts: Mapping[str, float] = Field(dict(TIMEOUTS), exclude=True)
-    """Seconds a whole answer may take, by model. Not an environment variable: hosts need one truth."""
+    """Seconds a whole answer may take, by model. Not an environment variable, so that hosts can rely on it."""
 
     heartbeat_seconds: float = Field(10, gt=0, exclude=True)
-    """How long a call may be silent: progress comes this often, and over HTTP bytes. No environment variable either."""
+    """The longest silence in a call: progress, and over HTTP bytes, come at least this often. No variable either."""
 
     @model_validator(mode="after")
     def _one_way_to_be_known(self) -> "Settings":
         if self.access_tokens and self.bring_your_own_key:
-            raise ValueError("ACCESS_TOKENS and BRING_YOUR_OWN_KEY exclude each other: set one of them")
+            raise ValueError("ACCESS_TOKENS and BRING_YOUR_OWN_KEY cannot be combined: set one of them")
         return self
 
     @model_validator(mode="after")
@@ -98,23 +98,23 @@ class Settings(BaseModel):
 
     @property
     def research_model(self) -> Model:
-        """What deep_research asks when no model is given: the default, or the largest model allowed below it."""
+        """The model of deep_research when none is given: the default, or the largest allowed model below it."""
         allowed = research_models(self.max_model)
         return self.default_model if self.default_model in allowed else allowed[-1]
 
     @property
     def store_url(self) -> str:
-        """Where research is kept, with the default filled in; the sandbox's has a file of its own."""
+        """Where research runs are kept, with the default filled in. The sandbox has a separate file."""
         return self.store or values.default_store("sandbox" if self.sandbox else "research")
 
     @property
     def finishing_file(self) -> Path | None:
-        """Where the engines that finish research on this store count themselves; None where nothing is finished."""
+        """Where the engines that finish research runs on this store are counted; None if they finish nothing."""
         return self._beside_the_store(".finishing") if self.finish_research else None
 
     @property
     def waits_file(self) -> Path | None:
-        """Where it is kept how long hosts wait; None where nothing is."""
+        """The file that records how long hosts wait, or None if nothing is recorded."""
         return self._beside_the_store(".waits")
 
     def _beside_the_store(self, suffix: str) -> Path | None:
@@ -131,7 +131,7 @@ _HIDDEN = frozenset({"key_fault", "timeouts", "heartbeat_seconds"})
 
 
 def fields() -> dict[str, FieldInfo]:
-    """The settings that a person can set, by name."""
+    """The settings that users can set, by name."""
     return {name: field for name, field in Settings.model_fields.items() if name not in _HIDDEN}
 
 

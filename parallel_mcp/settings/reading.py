@@ -23,7 +23,7 @@ _KEY_UNFIT = "PARALLEL_API_KEY has characters that a key cannot have: copy it ag
 
 
 class SettingsError(ValueError):
-    """A setting is wrong. The text names settings and never a value; `usable` is what is left without them."""
+    """A setting is wrong. The text names settings and never a value; `usable` has the rest of them."""
 
     def __init__(self, words: str, usable: Settings | None = None) -> None:
         super().__init__(words)
@@ -32,7 +32,7 @@ class SettingsError(ValueError):
 
 @dataclass(slots=True)
 class _Given:
-    """What was given, as text, and what is wrong with it before its value is looked at."""
+    """The values that were given, as text, and the faults found before they are parsed."""
 
     values: dict[str, Any] = field(default_factory=dict)
     faults: dict[str, str] = field(default_factory=dict)
@@ -43,10 +43,10 @@ class _Given:
 def read(
     environ: Mapping[str, str], flags: Mapping[str, Any] | None = None, kept_key: Path | None = None
 ) -> tuple[Settings, list[str]]:
-    """Settings from an environment and from flags, which win; and warnings for a person.
+    """Read settings from an environment and from flags, which win; return them with warnings for a person.
 
-    A secret may stand in a file that `<VARIABLE>_FILE` names, and the API key, last of all, in the file
-    `kept_key`. A key that cannot be used is noted in `key_fault`, for much works without one. Raises
+    A secret may be in a file that `<VARIABLE>_FILE` names, and the API key, as a last resort, in the file
+    `kept_key`. A key that cannot be used only sets `key_fault`, because much works without one. Raises
     SettingsError, which names each wrong setting and shows no value.
     """
     found = _Given()
@@ -71,7 +71,7 @@ def _read_others(environ: Mapping[str, str], flags: Mapping[str, Any], found: _G
 
 
 def _read_key(environ: Mapping[str, str], kept: Path | None, found: _Given) -> None:
-    """The key from where it is found first; one that cannot be sent leaves the file its say."""
+    """Take the first key that can be sent, from the variable, its file or the kept key."""
     text = environ.get(variable("api_key"), "")
     if not meant(text):
         text = _secret_file(environ, "api_key", found)
@@ -119,14 +119,14 @@ def _contents(path: Path, name: str, what: str, found: _Given) -> str:
 
 
 def _too_open(key: Path) -> list[str]:
-    """A warning about a key that other users of this machine can read; Windows has no such modes."""
+    """A warning if other users of this machine can read the key. Windows has no such modes."""
     if sys.platform == "win32" or not key.stat().st_mode & 0o077:
         return []
-    return [f"other users of this machine can read {key}; make it yours alone: chmod 600 {key}"]
+    return [f"other users of this machine can read {key}; run chmod 600 {key}"]
 
 
 def _validated(found: _Given) -> tuple[Settings, dict[str, str]]:
-    """The settings, and what is wrong with those that had to be left out."""
+    """The valid settings, and the faults of the others by name."""
     kept, faults = dict(found.values), dict(found.faults)
     while True:
         try:
@@ -134,7 +134,7 @@ def _validated(found: _Given) -> tuple[Settings, dict[str, str]]:
         except ValidationError as error:
             wrong = _faults(error)
             faults |= wrong
-            # What several settings contradict each other in names none: then nothing is kept but the key.
+            # A contradiction between settings has no name; then only the key is kept.
             kept = {
                 name: value
                 for name, value in kept.items()
@@ -170,11 +170,11 @@ def _unknown(environ: Mapping[str, str]) -> list[str]:
         if name.startswith(PREFIX):
             near = difflib.get_close_matches(name, known, 1)
             likely = f"; did you mean {near[0]}?" if near else ""
-            warnings.append(f"{name} is no setting of parallel-mcp and is ignored{likely}")
+            warnings.append(f"{name} is not a setting of parallel-mcp and is ignored{likely}")
     return warnings
 
 
 def _unsafe(settings: Settings) -> list[str]:
     if settings.sandbox or not values.is_plain_http(settings.base_url):
         return []
-    return ["PARALLEL_BASE_URL is plain http: the key, questions and answers can be read on the way. Use https"]
+    return ["PARALLEL_BASE_URL is plain http: the key, questions and answers can be read in transit. Use https"]

@@ -1,4 +1,4 @@
-"""How the value of a setting is read. A ValueError says what would be right, and never what was given."""
+"""Parsers for the values of settings. A ValueError says what to write, and never repeats what was given."""
 
 import ipaddress
 import os
@@ -13,7 +13,7 @@ from parallel_mcp.models import ANSWER_MODELS, RESEARCH_MODELS, Model
 
 _FILE_OR_URL = "write a file's path, memory: or redis://HOST"
 _REDIS = ("redis", "rediss", "unix")
-# Of what redis-py reads behind a "?"; anything else it hands on to its connection, which does not take it.
+# The query options of redis-py. It passes any others to its connection class, which does not accept them.
 _REDIS_OPTIONS = frozenset(
     (
         "db",
@@ -35,7 +35,7 @@ _LEVELS = {"WARN": "WARNING", "CRITICAL": "ERROR", "FATAL": "ERROR", "TRACE": "D
 
 
 def pairs(value: object) -> object:
-    """`name:token, name:token`, or one a line, as a mapping."""
+    """`name:token, name:token`, or one per line, as a mapping."""
     if not isinstance(value, str):
         return value
     found = [part.strip().partition(":") for part in re.split(r"[,\n]", value) if part.strip()]
@@ -43,11 +43,11 @@ def pairs(value: object) -> object:
         raise ValueError("write it as name:token, name:token")
     names = [name.strip() for name, _, _ in found]
     if len(set(names)) != len(names):
-        raise ValueError("a name stands twice")
+        raise ValueError("the same name is given twice")
     if "local" in names:
-        raise ValueError("the name local is taken: it is the caller on stdio")
+        raise ValueError("the name local is reserved for the caller on stdio")
     if len({token.strip() for _, _, token in found}) != len(found):
-        raise ValueError("a token stands twice: two callers would be one")
+        raise ValueError("two callers have the same token")
     if not all(fits_a_header(token.strip()) for _, _, token in found):
         raise ValueError("a token has characters that no header can carry")
     return {name.strip(): token.strip() for name, _, token in found}
@@ -61,41 +61,41 @@ def items(value: object) -> object:
 
 
 def folders(value: object) -> object:
-    """Folders that are there, or the word `installed`, as a tuple."""
+    """Existing folders, or the word `installed`, as a tuple."""
     named = items(value)
     if isinstance(named, tuple) and not all(
         name == "installed" or os.path.isdir(os.path.expanduser(name)) for name in named
     ):
-        raise ValueError("a folder is not there: write the whole path of each, or installed")
+        raise ValueError("a folder does not exist: write the full path of each, or installed")
     return named
 
 
 def or_none(value: object) -> object:
-    """None for an empty text."""
+    """The value, or None if it is an empty string."""
     return None if value == "" else value
 
 
 def fits_a_header(secret: str) -> bool:
-    """Whether a header can carry it."""
+    """Whether the secret can be sent in a header."""
     return secret.isascii() and secret.isprintable() and " " not in secret
 
 
 def key(value: object) -> object:
-    """A key that fits into a header; anything else would fail later, in an error that quotes it."""
+    """A key that can be sent in a header; anything else would fail later, in an error that quotes it."""
     if isinstance(value, str) and not fits_a_header(value):
         raise ValueError("it has characters that a key cannot have; copy it again")
     return or_none(value)
 
 
 def base_url(value: object) -> object:
-    """A URL that is kept with each research run and named in errors; a name in it would take the key's place, too."""
+    """A URL without credentials: it is stored and shown in errors, and a user name in it would replace the key."""
     if not isinstance(value, str):
         return value
     value = value.rstrip("/").removesuffix("/chat/completions")
     if "@" in value or "?" in value or "#" in value:
         raise ValueError("write it as https://HOST/PATH, without user, password or query")
     if not _is_a_url(value):
-        raise ValueError("write it as https://HOST, with a port that is a number if any")
+        raise ValueError("write it as https://HOST or https://HOST:PORT")
     return value
 
 
@@ -108,7 +108,7 @@ def _is_a_url(value: str) -> bool:
 
 
 def store(value: object) -> object:
-    """A store of a kind that does not exist, or half a URL, would otherwise become a file of that name."""
+    """A store. Unknown schemes and incomplete URLs are refused, because they would become files of that name."""
     if not isinstance(value, str):
         return value
     if value.strip(":/").lower() == "memory":
@@ -143,7 +143,7 @@ def default_store(name: str = "research") -> str:
 
 
 def homes_folder(find: Callable[..., str]) -> Path:
-    """The program's folder of one kind; one that cannot be there where the user has no home."""
+    """The program's folder of one kind, or a path that cannot exist if the user has no home."""
     try:
         return Path(find("parallel-mcp", appauthor=False))
     except RuntimeError:
@@ -151,23 +151,23 @@ def homes_folder(find: Callable[..., str]) -> Path:
 
 
 def log_level(value: object) -> object:
-    """A level in any case, and by the names that other loggers have for it."""
+    """A log level in any case, or under the name that other loggers use for it."""
     name = value.upper() if isinstance(value, str) else value
     return _LEVELS.get(name, name) if isinstance(name, str) else name
 
 
 def research_model(value: object) -> object:
-    """A model that deep_research can ask."""
+    """A model that deep_research can use."""
     return _one_of(RESEARCH_MODELS, value)
 
 
 def answer_model(value: object) -> object:
-    """A model that web_answer can ask."""
+    """A model that web_answer can use."""
     return _one_of(ANSWER_MODELS, value)
 
 
 def _one_of(models: Sequence[Model], value: object) -> object:
-    """A model's name in any case, of those that a setting may name."""
+    """One of the models, named in any case."""
     name = value.strip().lower() if isinstance(value, str) else value
     if name not in models:
         raise ValueError(f"write one of {', '.join(models)}")
@@ -175,7 +175,7 @@ def _one_of(models: Sequence[Model], value: object) -> object:
 
 
 def is_plain_http(url: str) -> bool:
-    """Whether what is sent there can be read on the way: http to another machine."""
+    """Whether traffic can be read in transit: http to another machine."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     try:

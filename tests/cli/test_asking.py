@@ -64,7 +64,7 @@ def test_what_cannot_be_asked_is_said_before_anything_is_sent(
 def test_a_file_is_checked_before_anything_is_sent(tmp_path: Path) -> None:
     done = run(tmp_path, "answer", "-o", str(tmp_path / "none" / "a.md"), "Why?", **KEY)
     assert done.returncode == 2
-    assert "is not there" in done.stderr
+    assert "does not exist" in done.stderr
 
 
 @pytest.mark.parametrize(("name", "begins"), [("a.txt", "An answer"), ("a.md", "# Why"), ("a.json", "{")])

@@ -44,7 +44,7 @@ def test_a_flood_from_one_place_is_left_out_and_counted() -> None:
     now = 61.0
     later = logging.LogRecord("a", logging.WARNING, __file__, 1, "stranger again", (), None)
     assert limit.filter(later)
-    assert Discreet(FORMAT).format(later) == "WARNING a: stranger again [80 more like it were left out]"
+    assert Discreet(FORMAT).format(later) == "WARNING a: stranger again [80 similar lines were left out]"
 
 
 async def test_strangers_can_not_flood_a_real_servers_log(tmp_path: Path) -> None:

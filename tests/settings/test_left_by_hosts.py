@@ -156,7 +156,7 @@ def test_what_is_right_is_kept_beside_what_is_wrong() -> None:
         ("PORT", "99999", "it must be less than or equal to 65535"),
         ("LOG_LEVEL", "loud", "write one of DEBUG, INFO, WARNING, ERROR"),
         ("MAX_MODEL", "huge", "write one of lite, base, core"),
-        ("CORPUS", "/no/such/folder", "write the whole path"),
+        ("CORPUS", "/no/such/folder", "write the full path"),
     ],
 )
 def test_an_error_says_what_would_be_right(name: str, value: str, right: str) -> None:

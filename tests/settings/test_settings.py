@@ -67,7 +67,8 @@ def test_a_variable_that_a_host_did_not_fill_in_is_no_key(left: str) -> None:
 def test_an_unknown_name_is_warned_about_with_the_nearest_known_one() -> None:
     _, warnings = read({"PARALLEL_MCP_WAIT_SECOND": "1"})
     assert warnings == [
-        "PARALLEL_MCP_WAIT_SECOND is no setting of parallel-mcp and is ignored; did you mean PARALLEL_MCP_WAIT_SECONDS?"
+        "PARALLEL_MCP_WAIT_SECOND is not a setting of parallel-mcp and is ignored; "
+        "did you mean PARALLEL_MCP_WAIT_SECONDS?"
     ]
 
 
@@ -90,7 +91,7 @@ def test_secrets_do_not_show_in_the_settings() -> None:
 
 
 def test_tokens_and_keys_of_callers_exclude_each_other() -> None:
-    with pytest.raises(SettingsError, match="exclude each other"):
+    with pytest.raises(SettingsError, match="cannot be combined"):
         read({"PARALLEL_MCP_ACCESS_TOKENS": "me:x", "PARALLEL_MCP_BRING_YOUR_OWN_KEY": "true"})
 
 
@@ -102,7 +103,11 @@ def test_the_sandbox_keeps_its_research_in_memory_unless_a_store_is_named() -> N
 
 @pytest.mark.parametrize(
     ("tokens", "said"),
-    [("ann:same, bob:same", "a token stands twice"), ("ann:a, ann:b", "a name stands twice"), ("local:a", "taken")],
+    [
+        ("ann:same, bob:same", "two callers have the same token"),
+        ("ann:a, ann:b", "the same name is given twice"),
+        ("local:a", "reserved"),
+    ],
 )
 def test_two_callers_can_not_be_one(tokens: str, said: str) -> None:
     with pytest.raises(SettingsError, match=said):
