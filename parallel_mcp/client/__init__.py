@@ -1,4 +1,4 @@
-"""One question over HTTP: pacing, timeouts, retries, and every failure as an error of ours."""
+"""One question over HTTP: pacing, timeouts, retries, and every failure as one of our errors."""
 
 from parallel_mcp.client.chat_client import ChatClient
 from parallel_mcp.client.pacing import OnProgress, Pacing

@@ -1,7 +1,7 @@
 """One question over HTTP: pacing, timeouts, retries.
 
-A request is sent again only where it surely never started (no connection) or was refused before
-an answer began (429, 5xx): Chat has no idempotency key, so anything else may be billed twice.
+A request is retried only if it certainly never started (no connection) or was refused before the answer
+began (429, 5xx): Chat has no idempotency key, so retrying anything else could be billed twice.
 """
 
 import logging
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 MAX_RETRY_AFTER_SECONDS = 60.0
 """The longest wait that a `retry-after` may ask for before another attempt."""
 
-# What a sandbox's interaction ids begin with, and nobody else's: its answers cost nothing.
+# The prefix of a sandbox's interaction ids, and of no others: its answers cost nothing.
 SANDBOX_ID = "sandbox-"
 
 _GATEWAY_TIMED_OUT = frozenset({504, 524})
@@ -39,14 +39,14 @@ _GATEWAY_TIMED_OUT = frozenset({504, 524})
 
 @dataclass(slots=True)
 class SendTracker:
-    """Notes when a request leaves; until then nothing can be billed."""
+    """Records when a request leaves; until then nothing can be billed."""
 
     on_sent: Callable[[], None]
     sent: bool = False
     _socket: Any = None
 
     def extensions(self) -> dict[str, Any]:
-        """What tells it, as extensions of a request: our own transport's, and httpcore2's for those through a proxy."""
+        """The request extensions that report it: our own transport's, and httpcore2's for requests through a proxy."""
         return {SENT: self.mark_sent, "trace": self._trace}
 
     def mark_sent(self) -> None:
@@ -61,7 +61,7 @@ class SendTracker:
         elif event == "connection.connect_tcp.complete":
             self._socket = info["return_value"]
         elif event == "connection.start_tls.failed":
-            # httpcore2 leaves the socket open where the handshake is cancelled.
+            # httpcore2 leaves the socket open if the handshake is cancelled.
             with anyio.CancelScope(shield=True):
                 await self._socket.aclose()
 
@@ -70,8 +70,8 @@ class SendTracker:
 class ChatClient:
     """Asks Parallel's Chat API over `http`.
 
-    `timeouts` are seconds for a whole answer by model, `prices` US dollars a request. A gateway's
-    timeout that comes later than `late_seconds` is not taken for a refusal: the work had begun.
+    `timeouts` are seconds for a whole answer by model, `prices` are US dollars per request. A gateway
+    timeout that arrives after `late_seconds` is not treated as a refusal, because the work had begun.
     """
 
     http: httpx2.AsyncClient
@@ -99,7 +99,7 @@ class ChatClient:
         on_sent: Callable[[], None],
         max_wait: float | None = None,
     ) -> Answer:
-        """The answer to one question; one that broke off is given as far as it came, with a warning.
+        """Answer one question. An answer that was cut off is returned as far as it came, with a warning.
 
         `on_progress` gets the words as they arrive; `on_sent` is called when a request leaves; `max_wait` is how
         many seconds to wait for pacing, or before another attempt. Raises UpstreamError or PacingFull.
@@ -117,7 +117,7 @@ class ChatClient:
             return answer
 
     async def _retried(self, asking: "_Asking", failure: ParallelError | None) -> Answer:
-        """The answer after a first attempt that failed. Stamina is entered only now: most calls never need it."""
+        """Retry after a failed first attempt. Stamina is entered only now, because most calls never need it."""
         async for attempt in stamina.retry_context(
             on=self._retry_hook(asking),
             attempts=self.attempts,
@@ -138,14 +138,14 @@ class ChatClient:
         try:
             return await self._once(asking.question, asking.secret, asking.on_progress, SendTracker(asking.on_sent))
         except UpstreamError as error:
-            # The frames that it came through hold upstream's words as they were.
+            # The frames of its traceback hold upstream's text unredacted.
             raise error.with_traceback(None)  # noqa: B904  # it is the same error
 
     async def verify_key(self, key: str) -> None:
-        """Find out whether Parallel takes a key, with a request that has nothing in it and costs nothing.
+        """Check that Parallel accepts a key, with an empty request, which costs nothing.
 
-        Raises KeyRefused, AccessRefused, or what keeps it from being found out. All unproven keys share
-        one turn in pacing, so that whoever makes keys up slows down only those who are new.
+        Raises KeyRefused, AccessRefused, or the error that prevented the check. All unproven keys share
+        one payer in pacing, so that a flood of made-up keys slows down only new callers.
         """
         secret = ApiKey(key)
         del key
@@ -194,9 +194,9 @@ class ChatClient:
     async def _failure(
         self, question: Question, secret: ApiKey, on_progress: OnProgress, sending: SendTracker, reading: chat.Reading
     ) -> UpstreamError | None:
-        """What kept the response from arriving whole.
+        """The error that kept the response from arriving complete.
 
-        Returned and not raised from what caused it: an error of httpx2 holds the request, with the key.
+        It is returned rather than raised from its cause, because httpx2's errors hold the request, with the key.
         """
         seconds = self.timeouts[question.model]
         try:
@@ -212,7 +212,7 @@ class ChatClient:
     async def _exchange(
         self, question: Question, secret: ApiKey, on_progress: OnProgress, sending: SendTracker, reading: chat.Reading
     ) -> None:
-        """Send the question, and read what comes back."""
+        """Send the question and read the response."""
         began = time.monotonic()
         async with self._posted(question, secret, sending) as response:
             if not response.is_success:
@@ -228,7 +228,7 @@ class ChatClient:
 
     @asynccontextmanager
     async def _posted(self, question: Question, secret: ApiKey, sending: SendTracker) -> AsyncIterator[httpx2.Response]:
-        # Not by build_request, which puts URL and headers together again for each request, at twice the CPU.
+        # build_request would merge URL and headers for every request, at twice the CPU.
         request = httpx2.Request(
             "POST",
             self._endpoint,
@@ -237,7 +237,7 @@ class ChatClient:
             extensions=sending.extensions(),
         )
         response = await self.http.send(request, stream=True)
-        # A transport without either, such as a test's, has sent it by now too.
+        # A transport that supports neither extension, such as a test's, has sent it by now too.
         sending.mark_sent()
         try:
             yield response
@@ -264,4 +264,4 @@ def _ignore(_: str) -> None:
 
 
 _MID_ANSWER = (errors.ConnectionLost, errors.AnswerTimedOut, errors.AnswerUnreadable)
-"""Failures that may come after a part of the answer."""
+"""Failures that may occur after part of the answer has arrived."""

@@ -1,4 +1,4 @@
-"""What the layers below raise, as errors of ours, and whether a request may be sent again."""
+"""Maps the exceptions of lower layers to our errors, and decides whether a request may be retried."""
 
 import math
 import socket
@@ -16,7 +16,7 @@ from parallel_mcp.errors import UpstreamError
 
 
 def retry_wait(error: Exception, most_seconds: float) -> bool | float:
-    """Whether the request may go out again, or in how many seconds it should; False past `most_seconds`."""
+    """Whether to retry the request, or after how many seconds; False if that is more than `most_seconds`."""
     if isinstance(error, errors.ConnectFailed):
         return not error.lasting
     if not isinstance(error, errors.RateRefused | errors.ServiceFailed) or error.may_be_billed:
@@ -27,8 +27,8 @@ def retry_wait(error: Exception, most_seconds: float) -> bool | float:
 
 
 LOWER_ERRORS = (
-    OSError,  # with TimeoutError, and ssl.SSLError, which httpcore2 lets through in mid-stream
-    UnicodeError,  # of a host name that no resolver takes
+    OSError,  # includes TimeoutError, and ssl.SSLError, which httpcore2 lets through in mid-stream
+    UnicodeError,  # from a host name that no resolver accepts
     httpx2.HTTPError,
     httpx2.InvalidURL,
     httpx2.StreamError,
@@ -37,7 +37,7 @@ LOWER_ERRORS = (
     anyio.ClosedResourceError,
     anyio.EndOfStream,
 )
-"""Everything that the layers below raise when a request fails."""
+"""Everything that the lower layers raise when a request fails."""
 
 _WRONG_URL = (httpx2.UnsupportedProtocol, httpx2.InvalidURL, httpx2.LocalProtocolError, UnicodeError)
 
@@ -54,9 +54,9 @@ _NOT_CHAT = (
 
 
 def map_exception(error: Exception, seconds: float, *, sent: bool = True) -> UpstreamError:
-    """The error of ours for one of `LOWER_ERRORS`, or for the deadline of `seconds`.
+    """Our error for one of `LOWER_ERRORS`, or for the deadline of `seconds`.
 
-    `sent` is False where it is known that nothing had left. Texts of the layers below may hold URLs
+    `sent` is False if it is known that nothing was sent. The messages of lower layers may contain URLs
     and are not repeated.
     """
     if isinstance(error, _NEVER_SENT) or not sent:
@@ -78,7 +78,7 @@ def _not_connected(error: Exception, seconds: float) -> errors.ConnectFailed:
     elif isinstance(error, TimeoutError | httpx2.TimeoutException):
         why = f"no connection within {min(seconds, CONNECT_SECONDS):g} s"
     elif isinstance(error, _WRONG_URL):
-        why, lasting = "PARALLEL_BASE_URL is not a URL that can be asked", True
+        why, lasting = "PARALLEL_BASE_URL is not a usable URL", True
     elif certificate is not None:
         why, lasting = f"its certificate was not accepted ({certificate.verify_message})", True
     else:
@@ -96,7 +96,7 @@ _WHY: Mapping[type[BaseException], str] = {
 
 
 def causes(error: BaseException) -> list[BaseException]:
-    """An error and what it came from, outermost first; of a group, what its first member came from."""
+    """An error and its causes, outermost first. A group is followed into its first member."""
     found: list[BaseException] = []
     cause: BaseException | None = error
     while cause is not None and cause not in found:
@@ -107,7 +107,7 @@ def causes(error: BaseException) -> list[BaseException]:
 
 
 def retry_after_seconds(response: httpx2.Response) -> float | None:
-    """Seconds from now; the header has them as a number or as a date."""
+    """The seconds in the `retry-after` header, which may be a number or a date."""
     given = response.headers.get("retry-after", "").strip()
     try:
         seconds = float(given)

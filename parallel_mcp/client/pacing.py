@@ -1,4 +1,4 @@
-"""At most so many requests a minute for each payer, shared fairly among its callers."""
+"""Limits the requests per minute of each payer, and shares them fairly among its callers."""
 
 import logging
 import time
@@ -15,21 +15,22 @@ logger = logging.getLogger(__name__)
 WINDOW_SECONDS = 60.0
 
 OWN_WINDOW_SECONDS = 5.0
-"""How long this process paces for itself before the shared window is asked again."""
+"""How long this process paces alone before it tries the shared window again."""
 
 MIN_WAIT_SECONDS = 0.05
 
 OnProgress = Callable[[str], None]
-"""Takes words of progress that a person can read; called often, must not block."""
+"""Takes progress text for a person; called often, and must not block."""
 
 SharedWindow = Callable[[str, int, int], Awaitable[float]]
-"""What replicas share: takes a payer, its requests a minute and how many wait ahead; gives 0 where it has counted one
-more request, else the seconds until that one's place is free. With anybody ahead it counts nothing. Raises StoreFailed.
+"""The window that replicas share. Takes a payer, its requests per minute and how many calls are ahead. Returns 0 if it
+has counted one more request, else the seconds until there is room. If any call is ahead, it counts nothing. Raises
+StoreFailed.
 """
 
 
 class LocalWindow:
-    """The requests of the last minute of each payer, by this process's monotonic clock."""
+    """Each payer's requests in the last minute, by this process's monotonic clock."""
 
     def __init__(self) -> None:
         self._hits: dict[str, deque[float]] = {}
@@ -39,7 +40,7 @@ class LocalWindow:
         """See SharedWindow."""
         now = time.monotonic()
         if now - self._swept >= WINDOW_SECONDS:
-            # Payers that come no more must not be remembered for ever.
+            # Forget payers that no longer send anything.
             self._swept = now
             self._hits = {name: hits for name, hits in self._hits.items() if hits and now - hits[-1] < WINDOW_SECONDS}
         hits = self._hits.setdefault(payer, deque())
@@ -55,7 +56,7 @@ class LocalWindow:
 
 
 class _Line:
-    """The calls that wait for a place of one payer: its callers take turns, each caller's calls in their order."""
+    """The calls that wait for one payer. Its callers take turns; each caller's calls keep their order."""
 
     def __init__(self) -> None:
         self._waiting: OrderedDict[str, deque[anyio.Event]] = OrderedDict()
@@ -64,14 +65,14 @@ class _Line:
         return bool(self._waiting)
 
     def join(self, caller: str) -> anyio.Event:
-        """A place at the end of the caller's own row; the event is set when it is first of all."""
+        """Join the end of the caller's own queue. The event is set when this call is first in line."""
         event = anyio.Event()
         self._waiting.setdefault(caller, deque()).append(event)
         self._call_first()
         return event
 
     def ahead(self, caller: str, event: anyio.Event) -> int:
-        """How many calls get their place before this one."""
+        """How many calls go before this one."""
         own = self._waiting[caller].index(event)
         before = own
         own_turn_passed = False
@@ -83,7 +84,7 @@ class _Line:
         return before
 
     def leave(self, caller: str, event: anyio.Event) -> None:
-        """The call has its place, or gave up: the next caller is first."""
+        """Leave the line, after sending or giving up; the next caller is then first."""
         row = self._waiting[caller]
         was_first = row[0] is event and next(iter(self._waiting)) == caller
         row.remove(event)
@@ -100,10 +101,10 @@ class _Line:
 
 @dataclass(slots=True)
 class Pacing:
-    """At most `per_minute` requests a payer within any 60 seconds, counted in this process or where replicas share it.
+    """At most `per_minute` requests per payer within any 60 seconds, counted in this process or in a shared window.
 
-    Where places are short, they go round among the callers of a payer, so that a burst of one delays the others by
-    no more than its share. While `shared` fails, this process counts for itself.
+    When the limit is reached, a payer's callers take turns, so that a burst from one delays the others by no more
+    than its share. While `shared` fails, this process counts alone.
     """
 
     per_minute: int
@@ -113,7 +114,7 @@ class Pacing:
     _shared_again_at: float = 0.0
 
     async def turn(self, payer: str, caller: str, on_progress: OnProgress, max_wait: float | None) -> None:
-        """Wait for a place. Raises PacingFull rather than wait longer than `max_wait` seconds."""
+        """Wait until a request may be sent. Raises PacingFull rather than wait more than `max_wait` seconds."""
         if payer not in self._lines and not await self._take(payer, 0):
             telemetry.waited(0.0)
             return
@@ -125,10 +126,8 @@ class Pacing:
                 if max_wait is not None and time.monotonic() - began + wait > max_wait:
                     raise errors.PacingFull(self.per_minute, wait)
                 if wait:
-                    on_progress(
-                        f"Waiting {wait:.0f} s for a free place: {self.per_minute} requests a minute are used up"
-                    )
-                # Whoever is not first is called once they are.
+                    on_progress(f"Waiting {wait:.0f} s: the limit of {self.per_minute} requests a minute is reached")
+                # A call that is not first is woken when it becomes first.
                 with anyio.move_on_after(min(max(wait, MIN_WAIT_SECONDS), WINDOW_SECONDS)):
                     await (place.wait() if ahead else anyio.sleep_forever())
         finally:
@@ -138,7 +137,7 @@ class Pacing:
             telemetry.waited(time.monotonic() - began)
 
     async def _take(self, payer: str, ahead: int) -> float:
-        """Zero where the payer may send now, and it is counted; else the seconds until a place is free."""
+        """Zero if the payer may send now, which is counted; else the seconds until there is room."""
         if self.shared is not None and time.monotonic() >= self._shared_again_at:
             try:
                 return await self.shared(payer, self.per_minute, ahead)

@@ -1,4 +1,4 @@
-"""An empty request, which costs nothing and tells whether the endpoint is there and takes the key."""
+"""An empty request, which costs nothing and shows whether the endpoint is there and accepts the key."""
 
 import anyio
 import httpx2
@@ -10,17 +10,17 @@ from parallel_mcp.client.reading import read_error_body
 from parallel_mcp.errors import UpstreamError
 
 PROBE_SECONDS = 10.0
-"""How long it may take to find out whether a key is taken."""
+"""How long checking a key may take."""
 
 INCONCLUSIVE = frozenset({401, 403, 429, 502, 503, 504, 524, 529})
-"""Answers to an empty request that leave it open whether the key is taken, or say that it is not."""
+"""Statuses of an empty request that do not show that the key was accepted."""
 
 
 async def probe(http: httpx2.AsyncClient, key: str) -> tuple[int | None, UpstreamError | None]:
-    """What the endpoint says to a request with nothing in it, which costs nothing: its status and its refusal.
+    """Send an empty request, which costs nothing, and return the status and the refusal.
 
-    No status where it could not be asked within `PROBE_SECONDS`; no refusal where it did not refuse.
-    The error is returned and not raised from what caused it, which holds the key.
+    The status is None if there was no response within `PROBE_SECONDS`; the refusal is None if there was none.
+    The error is returned rather than raised from its cause, which holds the key.
     """
     secret = ApiKey(key)
     del key

@@ -1,4 +1,4 @@
-"""Reading a response: an answer to its end, an error body for a moment, and progress meanwhile."""
+"""Reading a response: an answer to its end with progress, or an error body for a moment."""
 
 import contextlib
 import time
@@ -22,7 +22,7 @@ _DRAIN_SECONDS = 0.2
 
 
 async def read_answer(response: httpx2.Response, reading: chat.Reading, words: "AnswerProgress") -> None:
-    """Read a success to its end mark or its end. Raises UpstreamError where it is none."""
+    """Read a successful response to its end or its end mark. Raises UpstreamError if it is not an answer."""
     async with contextlib.aclosing(response.aiter_bytes()) as parts:
         async for part in parts:
             words.add(reading.feed(part))
@@ -34,14 +34,14 @@ async def read_answer(response: httpx2.Response, reading: chat.Reading, words: "
 
 
 async def _drain(parts: AsyncIterator[bytes]) -> None:
-    """Read on to the end for a moment, so that the connection can serve the next question."""
+    """Try for a moment to read to the end, so that the connection can be reused."""
     with anyio.move_on_after(_DRAIN_SECONDS, shield=True), contextlib.suppress(*LOWER_ERRORS):
         async for _ in parts:
             pass
 
 
 async def read_error_body(response: httpx2.Response) -> bytes:
-    """What comes of a refusal's body within a moment: its status alone says most."""
+    """As much of a refusal's body as arrives within a moment; the status alone says most."""
     said: list[bytes] = []
     size = 0
     with anyio.move_on_after(_ERROR_BODY_SECONDS, shield=True), contextlib.suppress(*LOWER_ERRORS):
@@ -55,7 +55,7 @@ async def read_error_body(response: httpx2.Response) -> bytes:
 
 
 class AnswerProgress:
-    """Reports the words of an answer as they arrive, a few times a second and not for every delta."""
+    """Reports the words of an answer as they arrive, a few times a second rather than for every delta."""
 
     every_seconds = 0.2
     most_chars = 50_000
@@ -81,7 +81,7 @@ class AnswerProgress:
             self._on_progress(self._said() or f"Receiving the answer: {self._size} characters so far")
 
     def _said(self) -> str:
-        """The words so far; none of an answer that is too long to be read again each time."""
+        """The words so far, or none if the answer is too long to parse again each time."""
         if self._size > self.most_chars:
             return ""
         content = "".join(self._content)

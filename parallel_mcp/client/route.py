@@ -1,7 +1,7 @@
-"""The way to an endpoint: through which proxy, and which certificates are trusted.
+"""The route to an endpoint: which proxy to use, and which certificates to trust.
 
-Both come from variables that other programs have set. One that cannot be used is named by the call that needs it;
-what does not need it works on.
+Both come from variables that are shared with other programs. A call that needs an unusable one names it; everything
+else keeps working.
 """
 
 import ipaddress
@@ -19,29 +19,29 @@ CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 _PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
 
-# What GNOME writes for a SOCKS 5 proxy. A proxy resolves the names itself with either of the other two.
+# GNOME writes "socks" for SOCKS 5. With either name, as with "socks5", the proxy resolves host names.
 _SOCKS = ("socks", "socks5h")
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """How to reach one endpoint: the certificates to trust, and the proxy to go through if any."""
+    """How to reach one endpoint: the certificates to trust, and the proxy to use, if any."""
 
     certificates: ssl.SSLContext
     proxy: httpx2.Proxy | None
 
 
 def route_to(base_url: str) -> Route:
-    """The way to an endpoint, by the variables and the system's own settings.
+    """The route to an endpoint, from environment variables and the system's settings.
 
-    Raises ConnectFailed, which names the variable that is in the way and shows no value of it.
+    Raises ConnectFailed, which names the unusable variable and does not show its value.
     """
     parts = urlsplit(base_url)
     return Route(_certificates(parts.scheme), _proxy(parts.scheme, parts.hostname or ""))
 
 
 def _proxy(scheme: str, host: str) -> httpx2.Proxy | None:
-    """No proxy is asked for this machine itself: it would look for the endpoint on its own."""
+    """The proxy, or None for this machine itself, because a proxy would look for the endpoint on its own machine."""
     if is_loopback(host) or urllib.request.proxy_bypass(host):
         return None
     proxies = urllib.request.getproxies()
@@ -50,7 +50,7 @@ def _proxy(scheme: str, host: str) -> httpx2.Proxy | None:
 
 
 def _read(variable: str, value: str) -> httpx2.Proxy:
-    """The proxy that a variable names; quotes and line ends around it are not meant."""
+    """The proxy that a variable names, without surrounding quotes and whitespace."""
     value = value.strip().strip("\"'").strip()
     scheme, mark, rest = value.partition("://")
     if not mark:
@@ -65,7 +65,7 @@ def _read(variable: str, value: str) -> httpx2.Proxy:
     except (ValueError, httpx2.InvalidURL):
         usable = False
     if not usable:
-        raise no_way(f"{variable} is no URL of a proxy: write it as http://HOST:PORT or socks5://HOST:PORT")
+        raise no_way(f"{variable} is not the URL of a proxy: write it as http://HOST:PORT or socks5://HOST:PORT")
     return proxy
 
 
@@ -86,14 +86,14 @@ def _certificates(scheme: str) -> ssl.SSLContext:
 
 
 def certificate_fault(variable: str) -> str | None:
-    """What is wrong with the certificates that a variable names, in words; None where they can be used."""
+    """What is wrong with the certificates that a variable names, or None if they can be used."""
     value = os.environ.get(variable)
     if not value:
         return None
     if not os.path.exists(value):
-        return f"{variable} names something that is not there: correct it, or remove it to use the system's own"
+        return f"{variable} names a path that does not exist: correct it, or remove it to use the system's own"
     if variable == "SSL_CERT_DIR":
-        return None if os.path.isdir(value) else f"{variable} names no folder: correct it, or remove it"
+        return None if os.path.isdir(value) else f"{variable} does not name a folder: correct it, or remove it"
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(value)
     except (OSError, ssl.SSLError):
@@ -102,7 +102,7 @@ def certificate_fault(variable: str) -> str | None:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host's name or address is this machine's own."""
+    """Whether a host name or address is that of this machine."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
@@ -112,7 +112,7 @@ def is_loopback(host: str) -> bool:
 
 
 def no_way(why: str) -> errors.ConnectFailed:
-    """The error where no connection can be made until somebody has changed something."""
+    """The error for a connection that cannot be made until the configuration changes."""
     failed = errors.ConnectFailed(why)
     failed.lasting = True
     return failed

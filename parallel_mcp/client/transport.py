@@ -1,8 +1,8 @@
 """The HTTP client of a process: certificates, proxies, connections.
 
-httpx2's own transport is used through proxies only. Its pool looks at every connection whenever a request begins or
-ends, which grows with the square of what is in flight, and its parser is Python: a request over aiohttp, whose parser
-is C, takes a third of the CPU with 100 in flight (benchmarks/transport.py).
+httpx2's own transport is used only with proxies. Its pool looks at every connection whenever a request begins or ends,
+which is quadratic in the number in flight, and its parser is in Python. With 100 in flight, a request over aiohttp,
+whose parser is in C, takes a third of the CPU (benchmarks/transport.py).
 """
 
 import ssl
@@ -21,19 +21,19 @@ from parallel_mcp.errors import ConnectFailed
 CONNECT_SECONDS = 10.0
 
 IDLE_SECONDS = 2.0
-"""How long an idle connection is kept: shorter than servers do (5 s is common), because a request on a connection
-that is just being closed is lost, and may be billed."""
+"""How long an idle connection is kept: less than servers do (5 s is common), because a request on a connection
+that is being closed is lost, and may be billed."""
 
 SENT = "sent"
 """The request extension with the function to call when the request leaves."""
 
 
 def open_http(base_url: str) -> httpx2.AsyncClient:
-    """The one HTTP client of a process. No limit on connections: pacing is the only limit.
+    """Open the HTTP client of a process. Connections are not limited: pacing is the only limit.
 
-    Proxies and certificates are those of the environment; where they cannot be used, each request
-    raises the ConnectFailed that says so. Redirects are not followed, for they would carry the key to
-    another host; cookies are not kept, for they would tie one caller's requests to another's.
+    Proxies and certificates come from the environment; if they cannot be used, each request raises the
+    ConnectFailed that says so. Redirects are not followed, because they would send the key to another
+    host; cookies are not kept, because they would link one caller's requests to another's.
     """
     return httpx2.AsyncClient(
         base_url=base_url,
@@ -58,7 +58,7 @@ def _transport(base_url: str) -> httpx2.AsyncBaseTransport:
 
 
 class NoWay(httpx2.AsyncBaseTransport):
-    """Stands where no connection can be made: what keeps it from being made is every request's error."""
+    """The transport if no connection can be made: every request raises the reason."""
 
     def __init__(self, why: str) -> None:
         self._why = why
@@ -69,14 +69,14 @@ class NoWay(httpx2.AsyncBaseTransport):
 
 
 class AiohttpTransport(httpx2.AsyncBaseTransport):
-    """httpx2's transport interface over aiohttp's connections. aiohttp adds, keeps and follows nothing of its own."""
+    """httpx2's transport interface over aiohttp. aiohttp adds no headers, keeps no cookies and follows no redirects."""
 
     def __init__(self, certificates: ssl.SSLContext) -> None:
         self._certificates = certificates
         self._session: aiohttp.ClientSession | None = None
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Send a request whose body is in memory; its response's body is still to be read."""
+        """Send a request whose body is in memory. The response's body is not read yet."""
         session = self._opened()
         with _mapped():
             response = await session.request(
@@ -90,7 +90,7 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
         return httpx2.Response(response.status, headers=response.raw_headers, stream=_Body(response))
 
     def _opened(self) -> aiohttp.ClientSession:
-        """The session, opened at its first use, because aiohttp wants a running loop."""
+        """The session, opened on first use, because aiohttp needs a running loop."""
         if self._session is None:
             leaving = aiohttp.TraceConfig()
             leaving.on_request_headers_sent.append(_leaving)
@@ -131,17 +131,17 @@ class _Body(httpx2.AsyncByteStream):
                 yield part
 
     async def aclose(self) -> None:
-        """Give the connection back where the body was read to its end; close it otherwise."""
+        """Return the connection to the pool if the body was read to its end; otherwise close it."""
         self._response.release()
 
 
 @contextmanager
 def _mapped() -> Iterator[None]:
-    """Aiohttp's errors as httpx2's."""
+    """Map aiohttp's errors to httpx2's."""
     try:
         yield
     except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
-        raise httpx2.UnsupportedProtocol("aiohttp cannot ask this URL") from error
+        raise httpx2.UnsupportedProtocol("aiohttp cannot request this URL") from error
     except aiohttp.ConnectionTimeoutError as error:
         raise httpx2.ConnectTimeout("no connection in time") from error
     except aiohttp.ClientConnectorCertificateError as error:

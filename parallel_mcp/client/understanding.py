@@ -1,4 +1,4 @@
-"""A reply understood, off the loop where it is large or has to be checked: in a process, which can be ended."""
+"""Parses and checks a reply. A large one, or one with a schema, is handled in a process, which can be killed."""
 
 import logging
 from functools import partial
@@ -15,7 +15,7 @@ from parallel_mcp.models import Answer, Question
 logger = logging.getLogger(__name__)
 
 DEADLINE_SECONDS = 10.0
-"""How long reading and checking an answer may take; a schema that is made for it could take hours."""
+"""How long parsing and checking an answer may take; a malicious schema could take hours."""
 
 BIG_BYTES = 512 * 1024
 
@@ -30,16 +30,16 @@ async def understand(
     seconds: float,
     deadline: float = DEADLINE_SECONDS,
 ) -> Answer | None:
-    """The answer; None where a response that broke off holds no word of one.
+    """The answer, or None if the response was cut off before its first word.
 
-    What takes longer than the deadline is given without having been checked. Raises UpstreamError.
+    If checking takes longer than the deadline, the answer is returned unchecked. Raises UpstreamError.
     """
     read = partial(
         _understood, question, reading, broken, answer_citations=answer_citations, cost_usd=cost_usd, seconds=seconds
     )
     if question.output_schema is None and reading.size < BIG_BYTES:
         return read(check=True)
-    # Half a second more than a thread takes, once: a thread could not be ended, and holds the interpreter.
+    # A process costs half a second more than a thread, once, but a thread cannot be killed, and holds the GIL.
     try:
         with anyio.fail_after(deadline):
             answer = await anyio.to_process.run_sync(partial(_quietly, partial(read, check=True)), cancellable=True)
@@ -70,7 +70,7 @@ def _understood(
 
 
 def _quietly(read: "partial[Answer | None]") -> Answer | None:
-    """None for what cannot be read: the error is found again where it is to be raised, for it crosses no process."""
+    """None if the reply is unreadable. Errors do not cross processes; parsing again in this one raises it."""
     try:
         return read()
     except UpstreamError:

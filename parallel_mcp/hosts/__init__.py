@@ -1,1 +1,1 @@
-"""The hosts that attach this server: what is known of each, and writing their configuration."""
+"""The hosts that this server can be added to: what is known about each, and writing their configuration."""

@@ -1,7 +1,7 @@
-"""Changing one member of a configuration file and leaving every other byte of it alone.
+"""Changes one member of a configuration file and leaves every other byte of it alone.
 
-JSON is read with comments and trailing commas, as most hosts do; its text is changed at the one place, because no
-library writes it back as it was. TOML and YAML go through libraries that do. A change is read back before it counts.
+JSON is read with comments and trailing commas, as most hosts do, and edited as text, because no library writes it
+back unchanged. TOML and YAML go through libraries that do. Every change is verified by reading it back.
 """
 
 import io
@@ -22,18 +22,18 @@ from parallel_mcp.compat.json_five import span
 from parallel_mcp.hosts.table import Format
 
 ABSENT: Final = object()
-"""The value of a member that is not there, or is to go."""
+"""The value of a member that does not exist, or is to be removed."""
 
 Keys = tuple[str | int, ...]
-"""The way to a member: names in objects, positions in lists. The position behind a list's last item adds one."""
+"""The path to a member: names in objects, positions in lists. The position after a list's last item appends."""
 
 
 class DocumentError(ValueError):
-    """A file that cannot be read as what it should be, or changed without touching the rest."""
+    """A file that cannot be parsed, or cannot be changed without touching the rest of it."""
 
 
 def read(text: str, kind: Format) -> dict[str, Any]:
-    """The whole document as plain data; an empty file is an empty one."""
+    """The whole document as plain data. An empty file is an empty object."""
     if not text.lstrip("\ufeff").strip():
         return {}
     try:
@@ -46,7 +46,7 @@ def read(text: str, kind: Format) -> dict[str, Any]:
 
 
 def value(document: Any, keys: Keys) -> Any:
-    """What stands under these keys, or ABSENT."""
+    """The value at these keys, or ABSENT."""
     found = document
     for key in keys:
         try:
@@ -57,7 +57,7 @@ def value(document: Any, keys: Keys) -> Any:
 
 
 def change(text: str, kind: Format, keys: Keys, wanted: Any) -> str:
-    """The text with `wanted` under these keys, or without them where it is ABSENT."""
+    """The text with `wanted` at these keys, or without the keys if it is ABSENT."""
     before = read(text, kind)
     if value(before, keys) == wanted:
         return text
@@ -67,7 +67,7 @@ def change(text: str, kind: Format, keys: Keys, wanted: Any) -> str:
     changed = _CHANGE[kind](text.removeprefix(mark).replace("\r\n", "\n"), keys, wanted)
     found = read(changed, kind)
     if found != expected and (wanted is not ABSENT or found != _without_empty(expected, keys[:-1])):
-        raise DocumentError("it could not be changed without touching the rest")
+        raise DocumentError("it could not be changed without touching the rest of it")
     return mark + changed.replace("\n", newline)
 
 
@@ -75,7 +75,7 @@ def replaced(document: Any, keys: Keys, wanted: Any) -> Any:
     """A copy of plain data with the change made."""
     head, *rest = keys
     if not isinstance(document, list if isinstance(head, int) else Mapping):
-        raise DocumentError("something else stands where the servers belong")
+        raise DocumentError("it has something else where the servers belong")
     members: dict[Any, Any] = dict(enumerate(document)) if isinstance(head, int) else dict(document)
     if rest:
         members[head] = replaced(members.get(head, {}), tuple(rest), wanted)
@@ -87,7 +87,7 @@ def replaced(document: Any, keys: Keys, wanted: Any) -> Any:
 
 
 def _without_empty(document: Any, keys: Keys) -> Any:
-    """Without a mapping that a removal has emptied: TOML has no other way to write one that no header names."""
+    """Without the mapping that a removal emptied: tomlkit does not write an empty table that has no header."""
     return document if not keys or value(document, keys) else replaced(document, keys, ABSENT)
 
 
@@ -95,12 +95,12 @@ def _without_empty(document: Any, keys: Keys) -> Any:
 
 
 def _plain_spaces(text: str) -> str:
-    """Without the two line separators that JSON allows in strings and the reader does not; positions stay."""
+    """Replace the two line separators that JSON allows in strings and json5 does not. Positions do not change."""
     return text.translate({0x2028: " ", 0x2029: " "})
 
 
 def _read_json(text: str) -> Any:
-    """Plain JSON by the fast reader: a host that keeps its history beside its servers has megabytes of it."""
+    """Try the fast parser first: a host that keeps its history in the same file has megabytes of it."""
     try:
         return json.loads(text)
     except ValueError:
@@ -127,7 +127,7 @@ _Holder = JSONObject | JSONArray
 
 
 def _index(place: _Holder, key: str | int) -> int | None:
-    """Where a member stands. Of two with one name the last is the one that counts."""
+    """The index of a member. If a name is repeated, the last one counts."""
     if isinstance(place, JSONArray):
         return key if isinstance(key, int) and key < len(place.values) else None
     names = [getattr(name, "characters", None) or getattr(name, "name", None) for name in place.keys]
@@ -135,7 +135,7 @@ def _index(place: _Holder, key: str | int) -> int | None:
 
 
 def _member_spans(place: _Holder) -> list[tuple[int, int]]:
-    """From the name, or in a list the value, to the end of the value."""
+    """The span of each member, from its name (in a list, from its value) to the end of its value."""
     starts = place.keys if isinstance(place, JSONObject) else place.values
     return [(span(start)[0], span(end)[1]) for start, end in zip(starts, place.values, strict=True)]
 
@@ -152,7 +152,7 @@ def _with(text: str, place: _Holder, key: str | int, wanted: Any) -> str:
     name = f"{json.dumps(key)}: " if isinstance(key, str) else ""
     member = f"\n{inner}{name}{_dumped(wanted, inner, unit)}"
     if not members:
-        # What stands between the braces, comments for the most part, stays in front.
+        # Anything between the braces, usually comments, stays in front.
         between = text[start + 1 : end - 1].rstrip()
         return text[: start + 1] + between + member + f"\n{outer}" + text[end - 1 :]
     comma = place.trailing_comma
@@ -178,7 +178,7 @@ _COMMA = re.compile(r"//[^\n]*|/\*.*?\*/|(,)", re.DOTALL)
 
 
 def _comma(text: str, start: int, end: int) -> int:
-    """Where the comma between two members stands, which is not one inside a comment."""
+    """The position of the comma between two members, ignoring commas inside comments."""
     return next(found.start() for found in _COMMA.finditer(text, start, end) if found[1])
 
 
@@ -193,7 +193,7 @@ def _without(text: str, place: _Holder, key: str | int) -> str:
     elif place.trailing_comma:
         end = span(place.trailing_comma)[1]
     elif index:
-        # The comma in front goes, and a comment behind it stays.
+        # Remove the comma in front, and keep any comment after it.
         comma = _comma(text, members[index - 1][1], start)
         text = text[:comma] + text[comma + 1 :]
         start, end = start - 1, end - 1
@@ -204,13 +204,13 @@ def _without(text: str, place: _Holder, key: str | int) -> str:
 
 
 def _margin(text: str, at: int) -> str:
-    """The white space at the start of this line."""
+    """The whitespace at the start of this line."""
     line = text[text.rfind("\n", 0, at) + 1 : at]
     return line[: len(line) - len(line.lstrip())]
 
 
 def _unit(text: str) -> str:
-    """One step of indentation, as the first indented line shows it."""
+    """One step of indentation, taken from the first indented line."""
     for line in text.splitlines():
         margin = line[: len(line) - len(line.lstrip())]
         if margin and line.strip():
@@ -231,7 +231,7 @@ def _toml(text: str, keys: Keys, wanted: Any) -> str:
     return tomlkit.dumps(document)
 
 
-# Steps of mappings, steps of lists, and where in these the dash stands.
+# The indents of mappings and sequences, and the offset of the dash.
 _YAML_LAYOUTS = ((2, 2, 0), (2, 4, 2), (4, 2, 0), (4, 4, 0), (4, 4, 2), (4, 6, 4))
 
 

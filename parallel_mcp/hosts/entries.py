@@ -1,4 +1,4 @@
-"""The entry of this server in a host's configuration."""
+"""The entry for this server in a host's configuration."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ NAME = "parallel"
 KEY = "PARALLEL_API_KEY"
 WAIT = "PARALLEL_MCP_WAIT_SECONDS"
 
-# Research of the largest model takes up to five minutes; a host that can be told to wait is told to wait for it.
+# The largest model takes up to five minutes; hosts with a configurable timeout are set to wait that long.
 HOST_TIMEOUT_SECONDS = 360
 WAIT_SECONDS = 330
 
@@ -23,23 +23,23 @@ INPUT = {
 
 
 class Wish(NamedTuple):
-    """What a host should be told."""
+    """What to configure in a host."""
 
     command: list[str]
-    """The program and its arguments; empty where `url` is meant."""
+    """The program and its arguments; empty if `url` is given."""
     url: str | None = None
     secret: str | None = None
-    """The key's value, to be written; without it the host's own way to name a variable is used, if it has one."""
+    """The key's value, to be written; without it, the host's own way to refer to a variable is used, if it has one."""
     variable: str | None = KEY
-    """The variable that holds the key, or, over HTTP, the bearer token; None where nothing is handed on."""
+    """The variable that holds the key or, over HTTP, the bearer token; None if nothing is passed on."""
 
 
 class NotTaken(Exception):
-    """The host cannot be told this; the text says what can be done."""
+    """The host's configuration cannot express this; the text says what to do instead."""
 
 
 def entry(host: Host, wish: Wish) -> dict[str, Any]:
-    """The entry, as the host writes it."""
+    """The entry in the host's own format."""
     made = _remote(host, wish) if wish.url else _program(host, wish)
     if host.timeout:
         made[host.timeout.key] = HOST_TIMEOUT_SECONDS * host.timeout.units
@@ -74,7 +74,7 @@ def _key(host: Host, wish: Wish) -> dict[str, str]:
 
 
 def _named(host: Host, variable: str) -> str | None:
-    """How this host fills in a variable, or asks for a secret, inside a value."""
+    """How a value in this host's configuration refers to a variable, or to a secret that the host asks for."""
     if host.entry.inputs:
         return f"${{input:{INPUT['id']}}}"
     return host.entry.variable.format(variable) or None
@@ -84,7 +84,7 @@ def _remote(host: Host, wish: Wish) -> dict[str, Any]:
     form = host.entry
     if form.http is None:
         raise NotTaken(
-            f"{host.name} takes no URL in its configuration: add {wish.url} under its settings for connectors, "
+            f"{host.name} accepts no URL in its configuration: add {wish.url} in its connector settings, "
             "or install without --http."
         )
     made: dict[str, Any] = dict(form.http) | {form.url: wish.url}
@@ -94,12 +94,12 @@ def _remote(host: Host, wish: Wish) -> dict[str, Any]:
         return made | {form.bearer: wish.variable}
     token = wish.secret or _named(host, wish.variable)
     if token is None:
-        raise NotTaken(f"{host.name} cannot fill in a variable: give --write-key, and the token is written.")
+        raise NotTaken(f"{host.name} cannot fill in a variable: add --write-key to write the token itself.")
     return made | {form.headers: {"Authorization": f"Bearer {token}"}}
 
 
 def secrets(host: Host, *entries: Any) -> frozenset[str]:
-    """The keys and tokens that entries hold themselves, where they name no variable in their place."""
+    """The keys and tokens written in the entries themselves, rather than as references to variables."""
     kept = ((host.entry.env, KEY), (host.entry.headers, "Authorization"))
     found: set[str] = set()
     for one in entries:
@@ -111,12 +111,12 @@ def secrets(host: Host, *entries: Any) -> frozenset[str]:
 
 
 def forwards(host: Host) -> bool:
-    """Whether the host hands a key on, or asks for it, without its being written down."""
+    """Whether the host can pass a key on, or ask for it, without storing it in its configuration."""
     return bool(host.entry.inputs or host.entry.variable or host.entry.names)
 
 
 def changes(host: Host, wish: Wish | None, document: Mapping[str, Any]) -> list[tuple[Keys, Any]]:
-    """What to put where in the host's configuration, or, without a wish, what to take out."""
+    """The changes to make in the host's configuration. Without a wish, they remove this server."""
     nested = _nested(host, document)
     keys = (*host.servers, "servers", NAME) if nested else (*host.servers, NAME)
     if wish is None:
@@ -130,7 +130,7 @@ def changes(host: Host, wish: Wish | None, document: Mapping[str, Any]) -> list[
 
 
 def _input(host: Host, document: Mapping[str, Any], wanted: Any) -> list[tuple[Keys, Any]]:
-    """The question for the key, among the other questions of the file."""
+    """The change to the file's `inputs`, by which the host asks for the key."""
     others = document.get("inputs", [])
     if not host.entry.inputs or (not others and wanted is ABSENT):
         return []
@@ -143,6 +143,6 @@ def _input(host: Host, document: Mapping[str, Any], wanted: Any) -> list[tuple[K
 
 
 def _nested(host: Host, document: Mapping[str, Any]) -> bool:
-    """Whether an opencode configuration is of the second format, which keeps servers one level deeper."""
+    """Whether this is an opencode configuration in the second format, which nests servers one level deeper."""
     first = document.get(host.servers[0])
     return host.id == "opencode" and isinstance(first, Mapping) and isinstance(first.get("servers"), Mapping)

@@ -1,4 +1,4 @@
-"""Telling a host about this server, and taking it out again."""
+"""Adds this server to a host, and removes it again."""
 
 import difflib
 import json
@@ -22,7 +22,7 @@ COMMAND_SECONDS = 60
 
 
 class InstallError(Exception):
-    """A host could not be told; the text says what to do."""
+    """A host could not be configured; the text says what to do."""
 
 
 def wish(
@@ -35,14 +35,14 @@ def wish(
     write_key: bool,
     sandboxed: bool,
 ) -> Wish:
-    """What hosts are to be told. `key` is the one that this process found, in its environment or in `key_file`."""
+    """What to configure in hosts. `key` is the one this process found in its environment or in `key_file`."""
     if url:
         token = machine.environ.get(token_variable or "") if write_key else None
         if write_key and not token:
             raise InstallError("Name the variable that holds the token with --token-variable, and set it.")
         return Wish([], url, token, token_variable)
     if token_variable:
-        raise InstallError("--token-variable goes with --http.")
+        raise InstallError("--token-variable needs --http.")
     try:
         command = program(machine)
     except NoLastingProgram as error:
@@ -50,15 +50,15 @@ def wish(
     if sandboxed:
         return Wish([*command, "--sandbox"], variable=None)
     if write_key and key is None:
-        raise InstallError(f"There is no key to write: set {KEY}, or keep one with `parallel-mcp key set`.")
-    # A key that is kept is found by the server itself, so the host need not know of it.
+        raise InstallError(f"There is no key to write: set {KEY}, or save one with `parallel-mcp key set`.")
+    # The server finds a saved key itself, so the host does not need it.
     return Wish(
         command, secret=key if write_key else None, variable=KEY if write_key or not key_file.exists() else None
     )
 
 
 def install(host: Host, machine: Machine, wanted: Wish | None, *, dry_run: bool) -> str:
-    """Tell one host, or show what would be done; what to tell the person."""
+    """Configure one host, or show what would change. Returns the message for the user."""
     try:
         planned = plan(host, machine, wanted)
     except NotTaken as error:
@@ -72,19 +72,19 @@ def install(host: Host, machine: Machine, wanted: Wish | None, *, dry_run: bool)
 
 
 def _next(host: Host, wanted: Wish | None) -> list[str]:
-    """What the person has to do now."""
+    """The steps that are left to the user."""
     steps = [f"restart {host.name}"]
     if wanted is None or wanted.secret or not wanted.variable:
         return steps
     if host.entry.inputs:
         return [*steps, "it will ask for the key" if not wanted.url else "it will ask for the token"]
     if forwards(host):
-        return [f"have {wanted.variable} set where {host.name} starts, or run `parallel-mcp key set`", *steps]
+        return [f"set {wanted.variable} in the environment of {host.name}, or run `parallel-mcp key set`", *steps]
     return ["run `parallel-mcp key set`", *steps]
 
 
 class Plan(NamedTuple):
-    """What is to be done for one host."""
+    """The changes for one host."""
 
     host: Host
     path: Path
@@ -92,17 +92,17 @@ class Plan(NamedTuple):
     after: str
     wanted: list[tuple[documents.Keys, Any]]
     command: list[str]
-    """The host's own command that does it first; empty where it has none."""
+    """The host's own command, which runs first; empty if it has none."""
     secrets: frozenset[str] = frozenset()
-    """Keys and tokens of this server's entry, as it is and as it will be."""
+    """Keys and tokens in this server's entry, before and after the change."""
 
     @property
     def needed(self) -> bool:
-        """Whether anything is to be done."""
+        """Whether anything has to change."""
         return self.before != self.after
 
     def shown(self) -> str:
-        """The command and the change of the file, as a diff without the secret."""
+        """The command, and the change to the file as a diff without secrets."""
         name = str(self.path)
         lines = difflib.unified_diff(self.before.splitlines(True), self.after.splitlines(True), name, name)
         diff = "".join(line if line.endswith("\n") else line + "\n" for line in lines)
@@ -113,7 +113,7 @@ class Plan(NamedTuple):
 
 
 def plan(host: Host, machine: Machine, wish: Wish | None) -> Plan:
-    """What it takes to have the host start, or without a wish no longer start, this server. Changes nothing."""
+    """Plan how to add this server to the host or, without a wish, remove it. Changes nothing."""
     path = configuration(host, machine)
     before = after = _text(path)
     try:
@@ -125,7 +125,7 @@ def plan(host: Host, machine: Machine, wish: Wish | None) -> Plan:
         raise InstallError(f"{path}: {error}. Nothing was changed; correct the file and try again.") from None
     there = documents.value(document, wanted[0][0]) is not ABSENT
     command: list[str] = []
-    # An entry that is there already is only brought up to date, which no host has a command for.
+    # An existing entry is only updated, which no host has a command for.
     if there == (wish is None) and (found := machine.which(host.command)):
         arguments = _COMMANDS[host.command or ""](wish)
         command = [found, *arguments] if arguments else []
@@ -134,7 +134,7 @@ def plan(host: Host, machine: Machine, wish: Wish | None) -> Plan:
 
 
 def carry_out(planned: Plan, machine: Machine) -> list[str]:
-    """Do it; what was done, a line each. The host's own command comes first, and the file gets what it left out."""
+    """Run the host's own command, then write to the file what that left out. Returns a line for each step."""
     if not planned.needed:
         return []
     done: list[str] = []
@@ -151,9 +151,9 @@ def carry_out(planned: Plan, machine: Machine) -> list[str]:
 
 
 def _same_beside(planned: Plan, text: str) -> bool:
-    """Whether nothing but this server's entry differs from the file as it was.
+    """Whether the file differs from before only in this server's entry.
 
-    Some hosts' commands write the file anew and drop the comments in it; it then gets the text that keeps them.
+    Some hosts' commands rewrite the file and drop its comments; the planned text, which keeps them, then replaces it.
     """
     keys, _ = planned.wanted[0]
     try:
@@ -207,9 +207,9 @@ def _back_up(path: Path) -> Path:
 
 
 def _write(path: Path, text: str, *, private: bool) -> None:
-    """Whole or not at all, through a link where the file is one, with the mode that it had; what is private, with 0600.
+    """Write the file atomically, following a symlink. It keeps its mode, unless `private` makes it 0600.
 
-    A file that is new is made with 0600 in any case.
+    A new file always gets 0600.
     """
     target = path.resolve()
     try:
@@ -224,11 +224,11 @@ def _write(path: Path, text: str, *, private: bool) -> None:
         raise InstallError(f"{path} cannot be written: {error.strerror}.") from None
 
 
-# The hosts' own commands. None takes a secret as an argument: others could read it in the list of processes.
+# The hosts' own commands. No secret is passed as an argument, because other users could see it in the process list.
 
 
 def _claude(wish: Wish | None) -> list[str]:
-    """Reads the entry itself from stdin."""
+    """Claude Code's command reads the entry from stdin."""
     return ["mcp", "add-json", "--scope", "user", NAME, "-"] if wish else ["mcp", "remove", "--scope", "user", NAME]
 
 
@@ -248,7 +248,7 @@ def _gemini(wish: Wish | None) -> list[str]:
 
 
 def _code(wish: Wish | None) -> list[str]:
-    """VS Code's command adds, and cannot remove."""
+    """VS Code's command can add a server but not remove one."""
     if wish is None:
         return []
     if wish.url:
@@ -257,7 +257,7 @@ def _code(wish: Wish | None) -> list[str]:
 
 
 def _none(_: Wish | None) -> list[str]:
-    """Copilot's command writes other servers anew, too, and drops all comments."""
+    """Copilot's command also rewrites other servers and drops all comments, so it is not used."""
     return []
 
 

@@ -1,4 +1,4 @@
-"""Where this machine keeps a host's configuration, and which program a host should start."""
+"""Where a host's configuration is on this machine, and which program a host should start."""
 
 import importlib.metadata
 import json
@@ -21,18 +21,18 @@ PROGRAM = "parallel-mcp"
 
 
 class NoLastingProgram(Exception):
-    """The process runs from a folder that will be emptied, and nothing can stand in for it."""
+    """The process runs from a cache, and no lasting command can be given instead."""
 
 
 class Machine(NamedTuple):
-    """What decides where things are."""
+    """The parts of a machine that decide where files are."""
 
     system: System
     home: Path
     environ: Mapping[str, str]
 
     def defaults(self) -> dict[str, str]:
-        """What a variable stands for where it is not set."""
+        """The values of variables that are not set."""
         return {
             "XDG_CONFIG_HOME": str(self.home / ".config"),
             "APPDATA": str(self.home / "AppData" / "Roaming"),
@@ -49,7 +49,7 @@ class Machine(NamedTuple):
 
 
 def this_machine(environ: Mapping[str, str]) -> Machine:
-    """The one that we run on."""
+    """The machine this runs on."""
     systems: dict[str, System] = {"darwin": "mac", "win32": "windows"}
     return Machine(systems.get(sys.platform, "linux"), Path.home(), environ)
 
@@ -57,7 +57,7 @@ def this_machine(environ: Mapping[str, str]) -> Machine:
 def configuration(host: Host, machine: Machine) -> Path:
     """The host's file: the first of its places that exists, or else the last.
 
-    Of a place with a `*` the folder is enough: an app that was just installed has written no file yet.
+    For a place with a `*`, the folder is enough, because a newly installed app has not written a file yet.
     """
     places: tuple[str, ...] = getattr(host.places, machine.system)
     candidates = [(path, "*" in place) for place in places for path in _candidates(place, machine)]
@@ -65,7 +65,7 @@ def configuration(host: Host, machine: Machine) -> Path:
 
 
 def _candidates(place: str, machine: Machine) -> list[Path]:
-    """The paths that a place of the table may stand for; `*` stands for folders that exist."""
+    """The possible paths of a place in the table; `*` matches existing folders."""
     text = re.sub(r"[$%](\w+)%?", lambda name: _variable(name[1], machine), place.replace("~", str(machine.home), 1))
     folder, star, rest = text.partition("*")
     if not star:
@@ -85,9 +85,9 @@ def found(host: Host, machine: Machine) -> bool:
 
 
 def program(machine: Machine) -> list[str]:
-    """The absolute command that starts this server, from wherever and in whatever environment a host starts it.
+    """The absolute command that starts this server, whatever the host's working directory and environment.
 
-    A process that uvx or pipx started runs from a cache; hosts are then told to start it the same way.
+    If uvx or pipx started this process, it runs from a cache; hosts are then configured to start it with uvx.
     """
     prefix = Path(sys.prefix)
     if not _passing(prefix):
@@ -96,21 +96,21 @@ def program(machine: Machine) -> list[str]:
     uvx = machine.which("uvx")
     if uvx is None:
         raise NoLastingProgram(
-            f"{PROGRAM} runs from a cache here, on which a host could not rely, and no uvx is on PATH. "
-            "Install it for good first, by uv tool install, pipx install or pip install."
+            f"{PROGRAM} is running from a cache, which a host could not rely on, and uvx is not on PATH. "
+            "Install it permanently first, with uv tool install, pipx install or pip install."
         )
     return [uvx, "--from", _source(), PROGRAM]
 
 
 def _passing(prefix: Path) -> bool:
-    """Whether this environment is a cache's: by its place, or by the mark that caches leave at their root."""
+    """Whether this environment is in a cache, by its location or by the CACHEDIR.TAG that caches have."""
     caches = (Path(platformdirs.user_cache_dir()), Path(tempfile.gettempdir()))
     inside = any(prefix.is_relative_to(cache) for cache in caches)
     return inside or any((above / "CACHEDIR.TAG").is_file() for above in prefix.parents)
 
 
 def _source() -> str:
-    """Where this distribution was installed from, as uv takes it."""
+    """Where this distribution was installed from, in the form that uv accepts."""
     told = importlib.metadata.distribution(PROGRAM).read_text("direct_url.json")
     if told is None:
         return PROGRAM

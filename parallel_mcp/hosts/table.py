@@ -1,9 +1,9 @@
 """The one table of hosts. Standard library only: the front reads it before anything else is imported.
 
 The wait of deep_research, `parallel-mcp install`, and the tables in the README and docs/hosts.md come from here.
-Names and limits marked "measured" were read from the real client, of the version named; the others are the host's
-documentation or what its users report, the smaller figure where reports differ: a wait that is too short costs a
-model one more turn, one that is too long fails the call.
+Names and limits marked "measured" come from the real client, in the version given. The others come from the host's
+documentation or its users' reports; if reports differ, the smaller figure is used, because a wait that is too short
+costs a model one more turn, and one that is too long fails the call.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ Format = Literal["json", "toml", "yaml"]
 
 
 class Places(NamedTuple):
-    """Where a user's configuration may be, by system: the first that exists is meant, or else the last.
+    """Where a user's configuration may be, by system: the first that exists, or else the last.
 
     `~`, `$VARIABLE` and `%VARIABLE%` are filled in, `*` matches any one folder.
     """
@@ -24,29 +24,29 @@ class Places(NamedTuple):
 
 
 class Timeout(NamedTuple):
-    """A host's own setting of how long a call may take: its key inside the server's entry, and units a second."""
+    """A host's own setting for how long a call may take: its key in the server's entry, and its units per second."""
 
     key: str
     units: int
 
 
 class Entry(NamedTuple):
-    """How a host writes a server. Each member is a name in the entry unless it says otherwise; "" is what it lacks."""
+    """How a host writes a server. Each member is a key in the entry unless it says otherwise; "" means none."""
 
     stdio: Mapping[str, Any] = {}
-    """What stands in each entry of a program, as it is."""
+    """Fixed members of every entry with a program."""
     command: str = "command"
     args: str = "args"
-    """Where this is "", the command is one list."""
+    """If this is "", the command is one list."""
     env: str = "env"
     names: str = ""
-    """A list of variables that are handed on, or asked for, by name."""
+    """The list of variables that the host passes on, or asks for, by name."""
     variable: str = ""
-    """How a value names an environment variable, with {} for its name."""
+    """How a value refers to an environment variable, with {} for its name."""
     inputs: bool = False
     """Whether the host asks for secrets itself, as VS Code's `inputs` do."""
     http: Mapping[str, Any] | None = {}
-    """What stands in each entry of a URL; None where the file takes no URL."""
+    """Fixed members of every entry with a URL; None if the file cannot hold a URL."""
     url: str = "url"
     headers: str = "headers"
     bearer: str = ""
@@ -57,25 +57,25 @@ class Host(NamedTuple):
     """One host."""
 
     id: str
-    """What `parallel-mcp install` takes."""
+    """The name for `parallel-mcp install`."""
     name: str
     """What people call it."""
     clients: tuple[str, ...]
-    """Names that it gives itself in clientInfo, in lower case; one that ends in * stands for all that begin so."""
+    """Its names in clientInfo, in lower case; one that ends in * is a prefix."""
     call_limit: float | None
-    """Seconds that it keeps a call open unless told otherwise; None where nobody knows."""
+    """Seconds that it keeps a call open by default; None if unknown."""
     places: Places
     format: Format
     servers: tuple[str, ...]
-    """Keys that lead to its servers, inside its configuration."""
+    """The keys that lead to its servers in its configuration."""
     entry: Entry = Entry()
     timeout: Timeout | None = None
     command: str | None = None
-    """Its own program; where it can, it adds servers."""
+    """Its own program, which may be able to add servers."""
     link: str | None = None
     """An install link: {name}, and {base64} or {quoted}, the server's entry as JSON."""
     page: str = ""
-    """Where it documents this."""
+    """The page that documents this."""
 
 
 def _everywhere(*places: str) -> Places:
@@ -320,7 +320,7 @@ HOSTS = (
     ),
 )
 
-# Clients that are attached by code, not by a file.
+# Clients that are configured in code, not in a file.
 _CLIENTS: tuple[tuple[str, float], ...] = (
     ("local-agent-mode-*", 60.0),
     ("openai-mcp", 60.0),
@@ -338,5 +338,5 @@ def call_limit(client_name: str) -> float | None:
 
 
 def host(host_id: str) -> Host | None:
-    """The host of this id."""
+    """The host with this id."""
     return next((one for one in HOSTS if one.id == host_id), None)

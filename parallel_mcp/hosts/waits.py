@@ -1,4 +1,4 @@
-"""How long a call may wait: by the table of hosts, and less once a client has given up earlier than that."""
+"""How long a call may wait, by the table of hosts, or less if a client has given up earlier than that."""
 
 import json
 import logging
@@ -14,33 +14,33 @@ from parallel_mcp.hosts.table import call_limit
 logger = logging.getLogger(__name__)
 
 UNKNOWN_SECONDS = 25.0
-"""For clients that nothing is known of: 30 s is a common limit."""
+"""For unknown clients: 30 s is a common limit."""
 
 SHORTEST_SECONDS = 1.0
 AGAIN_SECONDS = 4.0
-"""The same question, asked this long after the first that is still waiting, means that the first was given up."""
+"""If a question is asked again this long after a call for it that is still waiting, the first call was given up."""
 
 REMEMBERED_SECONDS = 86_400.0
 
 
 class Client(NamedTuple):
-    """Whose calls they are: a caller, and the name that its client gives itself."""
+    """A caller, and the name that its client gives itself."""
 
     caller: str
     name: str
 
 
 class Learned(NamedTuple):
-    """How long the next calls may wait, and when that was learned, in Unix seconds."""
+    """How long the next calls may wait, and when that was learned, as a Unix timestamp."""
 
     seconds: float
     at: float
 
 
 class Waits:
-    """How long each client's calls wait. `fixed` is what somebody set, and then nothing is learned.
+    """How long each client's calls wait. If `fixed` is set, it is used for all, and nothing is learned.
 
-    What is learned holds for a day.
+    What is learned is used for a day.
     """
 
     def __init__(self, fixed: float | None = None, clock: Callable[[], float] = time.monotonic) -> None:
@@ -51,7 +51,7 @@ class Waits:
         self._waiting: dict[tuple[Client, str], float] = {}
 
     def keep_in(self, file: Path | None) -> None:
-        """Keep what is learned in a file, and take what it has: some hosts start a process for each call."""
+        """Load what was learned from a file, and keep it there: some hosts start a process for each call."""
         self._file = file
         self._learned = _kept(file)
 
@@ -67,7 +67,7 @@ class Waits:
 
     @contextmanager
     def call(self, client: Client, asked: str) -> Iterator[float]:
-        """How long a call for `asked` may wait. One that is broken off in this block was given up by its host."""
+        """How long a call for `asked` may wait. If the block is cancelled, the host gave up on the call."""
         began = self._clock()
         earlier = self._waiting.get((client, asked), began)
         if began - earlier >= AGAIN_SECONDS:
@@ -78,7 +78,7 @@ class Waits:
         except Exception:
             raise
         except BaseException:
-            # Cancelled, by a host's notification or by the end of its connection.
+            # Cancelled by a notification from the host, or because its connection ended.
             self._given_up(client, self._clock() - began)
             raise
         finally:
@@ -89,7 +89,7 @@ class Waits:
         if self._fixed is not None or before(after) >= self.seconds(client):
             return
         self._learned[client] = Learned(before(after), time.time())
-        logger.info("A client gave a call up after %.0f s; the next ones wait for %.0f s", after, before(after))
+        logger.info("A client gave up on a call after %.0f s; the next ones wait %.0f s", after, before(after))
         _keep(self._file, self._learned)
 
 
@@ -107,7 +107,7 @@ def _kept(file: Path | None) -> dict[Client, Learned]:
 
 
 def _keep(file: Path | None, learned: dict[Client, Learned]) -> None:
-    """Write it, beside what others wrote meanwhile. It may be lost: a call that is given up teaches it again."""
+    """Write it, merged with what other processes have written. It may be lost: the next call given up relearns it."""
     if file is None:
         return
     lines = [[*client, *what] for client, what in {**_kept(file), **learned}.items() if _is_recent(what)]
@@ -117,7 +117,7 @@ def _keep(file: Path | None, learned: dict[Client, Learned]) -> None:
         new.write_text(json.dumps(lines), "utf-8")
         new.replace(file)
     except OSError as error:
-        logger.info("What hosts wait for is not kept: %s", error.strerror)
+        logger.info("How long hosts wait could not be saved: %s", error.strerror)
 
 
 def _is_recent(learned: Learned) -> bool:

@@ -1,4 +1,4 @@
-"""An engine as its front sees it: a process, three pipes and the calls that it has. Standard library only."""
+"""An engine as its front sees it: a process, three pipes and the calls it is working on. Standard library only."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DRAIN_SECONDS = 0.5
 
 
 class Call:
-    """A request that the engine has. `line` is there while the engine may not have read it yet."""
+    """A request that was passed to the engine. `line` identifies it while it may still be waiting to be written."""
 
     __slots__ = ("line", "method", "modern", "number", "tool")
 
@@ -31,10 +31,10 @@ class Call:
 
 
 class Child:
-    """One engine, in a session of its own. Nothing is written to it before `ready` is set and `input` released.
+    """One engine, in a separate session. Nothing is written to it before `ready` is set and `input` released.
 
-    `heard` is given its lines, `ended` is called once its stdout is at its end, both on a thread of this engine.
-    Raises OSError where no process can be started.
+    `heard` receives its lines, and `ended` is called when its stdout ends; both run on a thread of this engine.
+    Raises OSError if no process can be started.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Child:
         threading.Thread(target=self._listen, args=arguments, daemon=True).start()
 
     def last_words(self) -> str:
-        """The last line of its stderr, once it has ended."""
+        """The last line of its stderr, after it has ended."""
         self._drained.join(DRAIN_SECONDS)
         lines = self._last_words.decode("utf-8", "replace").strip().splitlines()
         return lines[-1] if lines else ""
@@ -78,7 +78,7 @@ class Child:
         self.process.wait()
 
     def _drain(self, stderr: int, to: pipes.Writer) -> None:
-        """Pass its stderr on, and never let it wait: what nobody reads is dropped."""
+        """Pass its stderr on without ever blocking it: what nobody reads is dropped."""
         while data := pipes.read(stderr):
             self._last_words = (self._last_words + data)[-LAST_WORDS:]
             to.put(data, most=64)
@@ -86,7 +86,7 @@ class Child:
 
 
 def _taken(pipe: IO[bytes] | None) -> int:
-    """A pipe's descriptor, out of the hands of the garbage collector."""
+    """A duplicate of a pipe's descriptor, which the garbage collector does not close."""
     assert pipe is not None
     fd = os.dup(pipe.fileno())
     pipe.close()

@@ -1,7 +1,7 @@
-"""The server over a pair of pipes: both eras on one pipe, and its end.
+"""The server over a pair of pipes: both protocol eras on one pipe, and how it ends.
 
-Behind a front the pipes are the front's, and their end means that it is gone: the research runs under way are then
-finished. Without one they are the host's, and the process is gone within a second.
+Behind a front, the end of the pipes means that the front is gone, and research runs in progress are finished.
+Without a front, the pipes are the host's, and the process exits within a second of their end.
 """
 
 import logging
@@ -38,19 +38,19 @@ FLUSH_SECONDS = 0.2
 
 
 async def serve(server: Server, waits: Path | None = None) -> None:
-    """Serve the host itself until stdin ends, a signal comes or the parent dies; then end the process.
+    """Serve the host directly until stdin ends, a signal arrives or the parent dies; then exit the process.
 
-    Leases are given back first. The process ends itself, because a thread that reads stdin cannot
+    Leases are released first. The process exits explicitly, because a thread that reads stdin cannot
     be cancelled, and hosts leave processes behind by the hundred.
 
-    `waits` is where it is kept how long hosts wait.
+    `waits` is the file that records how long hosts wait.
     """
     with open_wire(_leave_soon) as (read, write):
         await _served(server, read, write, None, waits, parent=True)
 
 
 async def serve_front(server: Server, finishing: Finishing | None, waits: Path | None = None) -> None:
-    """Serve a front. Once it is gone, finish the research runs under way if asked to; then end the process."""
+    """Serve a front. When it is gone, finish research runs in progress if `finishing` is given, then exit."""
     with open_wire(_let_go_of_stderr if finishing is not None else _leave_soon) as (read, write):
         params = {"version": version(NAME)}
         write.put(JSONRPCNotification(jsonrpc="2.0", method=READY, params=params))
@@ -66,7 +66,7 @@ async def _served(
     *,
     parent: bool,
 ) -> None:
-    # The SDK's own entry decides the era at the first request and then refuses the other one.
+    # The SDK's own entry point decides the era on the first request and then refuses the other one.
     low: LowLevelServer[AppContext] = lowlevel(server)
     try:
         with anyio.CancelScope() as serving:
@@ -90,9 +90,9 @@ async def _served(
 async def _serve_eras(
     low: LowLevelServer[AppContext], app: AppContext, read: MemoryObjectReceiveStream[Item], write: Outgoing
 ) -> None:
-    """Answer every leading `server/discover`, then serve whichever era the client goes on with.
+    """Answer every leading `server/discover`, then serve whichever era the client continues with.
 
-    Some hosts discover first and then shake hands on the same pipe.
+    Some hosts discover first and then initialize on the same pipe.
     """
     item: Item | None = None
     async for item in read:
@@ -121,7 +121,7 @@ def _is_discovery(item: Item) -> bool:
 
 
 async def _answer_once(low: LowLevelServer[AppContext], app: AppContext, item: Item, write: Outgoing) -> None:
-    """Serve one request on a connection of its own."""
+    """Serve one request on a separate connection."""
     send, receive = anyio.create_memory_object_stream[Item](1)
     answer, answered = anyio.create_memory_object_stream[SessionMessage](1)
     async with anyio.create_task_group() as group:
@@ -135,7 +135,7 @@ async def _answer_once(low: LowLevelServer[AppContext], app: AppContext, item: I
 
 @asynccontextmanager
 async def _watched(serving: anyio.CancelScope, *, parent: bool) -> AsyncIterator[None]:
-    """Stop serving when a signal comes, or where asked to when the process that started us is gone."""
+    """Stop serving on a signal or, if `parent`, when the process that started this one is gone."""
     async with anyio.create_task_group() as group:
         if sys.platform != "win32":
             group.start_soon(_on_signal, serving)
@@ -163,7 +163,7 @@ async def _on_orphaned(serving: anyio.CancelScope) -> None:
 
 
 def _let_go_of_stderr() -> None:
-    """Nobody reads it once the front is gone."""
+    """Detach from stderr: nobody reads it once the front is gone."""
     nothing = os.open(os.devnull, os.O_WRONLY)
     for fd in (1, 2):
         os.dup2(nothing, fd)
@@ -171,7 +171,7 @@ def _let_go_of_stderr() -> None:
 
 
 def _leave_soon() -> None:
-    """End the process within a second, whatever may hold it."""
+    """Exit within a second, whatever else is still running."""
     timer = threading.Timer(LEAVE_SECONDS, _leave)
     timer.daemon = True
     timer.start()

@@ -1,4 +1,4 @@
-"""Finishing research runs whose front is gone, by a few engines at a time."""
+"""Finishes research runs whose front is gone, in a few engines at a time."""
 
 import os
 import sys
@@ -12,17 +12,17 @@ if sys.platform != "win32":
     import fcntl
 
 MAX_ENGINES = 8
-"""How many may finish at a time on one store: each takes some 80 MB."""
+"""How many engines may finish at a time on one store; each takes about 80 MB."""
 
 STORING_SECONDS = 60.0
-"""What pacing before a request and storing after it may take, beyond the time that its model has."""
+"""Time for pacing before a request and storing after it, added to its model's timeout."""
 
 
 class Finishing:
-    """What an engine does once its front is gone.
+    """Finishes an engine's research runs once its front is gone.
 
-    `timeouts` are the seconds that a request may take, by model. `file` is where the engines of one store count
-    themselves; the locks in it end with the processes that hold them.
+    `timeouts` are the seconds that a request may take, by model. The engines of one store are counted by locks on
+    `file`, which end with the processes that hold them.
     """
 
     def __init__(self, file: Path, timeouts: Mapping[str, float]) -> None:
@@ -30,7 +30,7 @@ class Finishing:
         self._limits = {model: seconds + STORING_SECONDS for model, seconds in timeouts.items()}
 
     async def finish(self, service: ResearchService) -> None:
-        """Finish what is under way, unless enough engines do so already; their leases are then given back."""
+        """Finish the runs in progress. If enough engines do so already, return; their leases are then released."""
         if not service.is_working:
             return
         with _place(self._file) as free:
@@ -40,7 +40,7 @@ class Finishing:
 
 @contextmanager
 def _place(file: Path) -> Iterator[bool]:
-    """Whether one of the places was free; it is ours meanwhile. Where they cannot be counted, all are free."""
+    """Whether a place was free; it is held during the block. If places cannot be counted, all are free."""
     if sys.platform == "win32":
         yield False
         return

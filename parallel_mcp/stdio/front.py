@@ -1,12 +1,12 @@
 """The front: what a host starts. It answers what needs no engine and relays the rest. Standard library only.
 
-The engine is the server itself, a process in a session of its own behind three pipes. It outlives the front while
-research runs are under way, so the front may end at once: with its input, by a signal, or with its parent.
+The engine is the server itself, a process in a separate session behind three pipes. It outlives the front while
+research runs are in progress, so the front can exit at once when its input ends, on a signal, or with its parent.
 
 ```text
-host -> main thread -> Writer -> engine     a request that is cancelled while it waits there is never sent
+host -> main thread -> Writer -> engine     a request cancelled while it waits in the Writer is never sent
 host <- engine's thread <- engine           whole lines, under one lock with the front's own answers
-host <- Writer <- engine's stderr           dropped where nobody reads
+host <- Writer <- engine's stderr           dropped if nobody reads it
 ```
 """
 
@@ -33,10 +33,10 @@ COMMAND = "engine"
 """The hidden command that the front starts."""
 
 READY = "parallel-mcp/ready"
-"""The notification that an engine begins with; its params are the engine's version. The host never sees it."""
+"""The first notification from an engine; its params hold the engine's version. The host never sees it."""
 
 PARENT_SECONDS = 1.0
-"""How often to look for the parent where the system does not tell of its end."""
+"""How often to check for the parent if the system cannot report its end."""
 
 FLUSH_SECONDS = 0.1
 INTERNAL_ERROR = -32603
@@ -44,13 +44,13 @@ INTERNAL_ERROR = -32603
 STARTLESS = "This server could not start, so nothing was sent and nothing is billed. {reason}"
 ENDED = "This server's engine ended while it had this request. Send it again."
 CALL_ENDED = (
-    "This server's engine ended while this call was under way. If its question had been sent to Parallel, it may have "
-    "been billed. {again}"
+    "This server's engine ended during this call. If its question had been sent to Parallel, it may have been billed. "
+    "{again}"
 )
 AGAIN = {
-    "deep_research": "Call deep_research again with the same question, or with its research_id: what was answered is "
-    "given back, and a request is sent once more at most.",
-    "web_answer": "Call web_answer again if the answer is still wanted.",
+    "deep_research": "Call deep_research again with the same question, or with its research_id: an answer that "
+    "arrived is returned, and otherwise at most one more request is sent.",
+    "web_answer": "Call web_answer again if you still want the answer.",
 }
 OUTDATED = (
     "parallel-mcp was updated to {version} while this host runs {old}: restart the host, or have it restart this "
@@ -59,27 +59,27 @@ OUTDATED = (
 
 
 def served(arguments: Sequence[str]) -> bool:
-    """Serve stdio until the process ends; False, at once, where the command line asks for anything else."""
+    """Serve stdio until the process ends. Returns False at once if the command line asks for anything else."""
     snapshot = Snapshot()
     flags = snapshot.flags(arguments)
     if flags is None:
         return False
     snapshot.choose(os.environ, flags)
     if os.isatty(0):
-        os.write(2, b"parallel-mcp: waiting for an MCP host on stdin; see --help for what else there is.\n")
+        os.write(2, b"parallel-mcp: waiting for an MCP host on stdin; see --help for other commands.\n")
     interpreter = [sys.executable, *(f"-W{option}" for option in sys.warnoptions), "-I" if sys.flags.isolated else "-P"]
     Front(snapshot, [*interpreter, "-m", "parallel_mcp", COMMAND, "--front", snapshot.version, *flags]).run()
 
 
 class Front:
-    """Relays between the host, on the descriptors 0, 1 and 2, and one engine after another."""
+    """Relays between the host, on descriptors 0, 1 and 2, and one engine at a time."""
 
     def __init__(self, snapshot: Snapshot, command: Sequence[str]) -> None:
         self._snapshot = snapshot
         self._command = command
         self._own_id = f"front-{os.urandom(8).hex()}"
         self._lock = threading.Lock()
-        """Held while it is decided which engine has a call; never while anything is written."""
+        """Held while deciding which engine has a call, but never while writing."""
         self._stdout = threading.Lock()
         self._answers = pipes.Writer(1, self._stdout, broken=self._leave)
         self._stderr = pipes.Writer(2, threading.Lock())
@@ -107,7 +107,7 @@ class Front:
         method = message.get("method")
         number = message.get("id")
         if not isinstance(method, str) or ("id" in message and not _is_id(number)):
-            # The engine's to read: what cannot be understood, or an answer to a request of its own.
+            # Left to the engine: a message that cannot be understood, or a response to one of its requests.
             self._pass_on(line, start="result" not in message and "error" not in message)
         elif "id" not in message:
             self._notification(line, method, message.get("params"))
@@ -124,7 +124,7 @@ class Front:
         self._pass_on(line, start=False)
 
     def _never_sent(self, params: Any) -> bool:
-        """Whether a request that is cancelled was still waiting to be written to the engine."""
+        """Whether the cancelled request was still waiting to be written to the engine."""
         number = params.get("requestId") if isinstance(params, dict) else None
         with self._lock:
             engine = self._engine
@@ -134,7 +134,7 @@ class Front:
         return call is not None and engine is not None and engine.input.take_back(call.line)
 
     def _initialize(self, line: bytes, message: dict[str, Any]) -> None:
-        """Answer it, and let the engine have it under an id of ours; or pass it on where it is not a known one."""
+        """Answer it, and pass it to the engine under the front's own id. An unknown one is passed on as it is."""
         answer = self._snapshot.answer(message, None)
         self._handshake = asked_version(message) if answer is not None else None
         hello = {**message, "id": self._own_id}
@@ -165,7 +165,7 @@ class Front:
             self._answers.put(self._refusal(call, None))
 
     def _answer(self, message: dict[str, Any]) -> bytes | None:
-        """What can be said without the engine."""
+        """The answer, if it can be given without the engine."""
         params = message.get("params", {})
         if is_modern(params):
             return self._snapshot.answer(message, None) if self._hello is None else None
@@ -181,7 +181,7 @@ class Front:
                 engine.input.put(line)
 
     def _started(self) -> Child | None:
-        """The engine, or a new one in the place of one that is gone; None where there can be none."""
+        """The engine, or a new one to replace one that is gone; None if there cannot be one."""
         if self._outdated or (self._engine is not None and not self._engine.gone):
             return None if self._outdated else self._engine
         try:
@@ -207,7 +207,7 @@ class Front:
     def _welcome(self, engine: Child, line: bytes) -> None:
         message = _object(line)
         if message.get("method") != READY:
-            # Printed by somebody else while the interpreter started.
+            # Printed by something else while the interpreter was starting.
             self._stderr.put(line)
         elif message["params"]["version"] == self._snapshot.version:
             engine.ready = True
@@ -217,7 +217,7 @@ class Front:
             engine.process.terminate()
 
     def _is_ours(self, engine: Child, line: bytes) -> bool:
-        """Whether a line answers the front's own `initialize`. An answer to one of the host's ends its call."""
+        """Whether a line answers the front's own `initialize`. An answer to a request of the host ends its call."""
         number = _answered(line)
         if number == self._own_id:
             self._check(line)
@@ -230,10 +230,10 @@ class Front:
     def _check(self, line: bytes) -> None:
         expected = self._snapshot.answer(self._hello, None) if self._hello is not None else None
         if expected is not None and expected != line:
-            self._stderr.put(b"parallel-mcp: this server is not the one that answered initialize: restart the host.\n")
+            self._stderr.put(b"parallel-mcp: this server has changed since it answered initialize: restart the host.\n")
 
     def _ended(self, engine: Child) -> None:
-        """Answer the calls that an engine had. They are never sent again by themselves: they may have been billed."""
+        """Answer the calls that the engine had. They are never resent automatically: they may have been billed."""
         with self._lock:
             engine.gone = True
             calls = list(engine.calls.values())
@@ -242,7 +242,7 @@ class Front:
             self._answers.put(self._refusal(call, engine))
 
     def _refusal(self, call: Call, engine: Child | None) -> bytes:
-        """A call answered in words: a result that is an error, for a model reads those."""
+        """An error for a call. For a tool it is an error result, because those reach the model."""
         text = self._reason(call, engine)
         answer: dict[str, Any] = {"jsonrpc": "2.0", "id": call.number}
         if call.method != "tools/call":
@@ -274,13 +274,13 @@ class Front:
         self._leave()
 
     def _leave(self) -> NoReturn:
-        """End now. The engine finds its input at its end."""
+        """Exit now. The engine sees its input end."""
         if os.getpid() == 1:
             self._stay()
         os._exit(0)
 
     def _stay(self) -> None:
-        """A container ends with its first process, and the engine with it: wait for the engine, with no pipe open."""
+        """Wait for the engine, with no pipe open: a container, and so the engine, ends with its first process."""
         engine = self._engine
         nothing = os.open(os.devnull, os.O_RDWR)
         for fd in (0, 1, 2):
@@ -291,7 +291,7 @@ class Front:
 
 
 def _object(line: bytes) -> dict[str, Any]:
-    """A line's JSON object; empty where it is none."""
+    """The JSON object in a line, or an empty one if it has none."""
     try:
         message = json.loads(line)
     except (ValueError, RecursionError):
@@ -311,7 +311,7 @@ _RESPONSE = b'{"jsonrpc":"2.0","id":'
 
 
 def _answered(line: bytes) -> int | str | None:
-    """The id that a response has; None for a request or a notification."""
+    """The id of a response; None for a request or a notification."""
     if line.startswith(b'{"jsonrpc":"2.0","method":'):
         return None
     if line.startswith(_RESPONSE):

@@ -1,4 +1,4 @@
-"""An engine that is still starting when its front ends: it ends too. Standard library only, for it runs first."""
+"""Ends an engine whose front exits while it is still starting. Standard library only, because it runs first."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ LOOK_MILLISECONDS = 100
 
 
 def end_with_front() -> None:
-    """End the process if its stdin breaks while it is still descriptor 0: nothing has been taken in yet."""
+    """Exit if stdin breaks while it is still descriptor 0, because then nothing has been read from it yet."""
     if hasattr(select, "poll"):
         threading.Thread(target=_watch, args=(os.fstat(0).st_ino,), daemon=True).start()
 

@@ -1,4 +1,4 @@
-"""Blocking pipes, read and written by whole lines. Standard library only, for the front."""
+"""Blocking pipes, read and written in whole lines. Standard library only, for the front."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ CHUNK = 65_536
 
 
 def lines(fd: int) -> Iterator[list[bytes]]:
-    """The lines that a descriptor brings, those of one read at a time; only the last may lack its newline.
+    """The lines from a descriptor, one list per read; only the last line may lack its newline.
 
-    Linear in the length of a line. A descriptor that is closed or broken is at its end.
+    Linear in the length of a line. A closed or broken descriptor counts as its end.
     """
     half: list[bytes] = []
     while data := read(fd):
@@ -38,14 +38,14 @@ def read(fd: int) -> bytes:
         try:
             return os.read(fd, CHUNK)
         except BlockingIOError:
-            # Some hosts hand on a descriptor that does not block.
+            # Some hosts pass a non-blocking descriptor.
             select.select([fd], [], [])
         except OSError:
             return b""
 
 
 def write(fd: int, data: bytes) -> None:
-    """Write it all. Raises OSError where nobody reads any more."""
+    """Write all of it. Raises OSError if nobody reads any more."""
     rest = memoryview(data)
     while rest:
         try:
@@ -55,10 +55,10 @@ def write(fd: int, data: bytes) -> None:
 
 
 class Writer:
-    """A thread that writes to a descriptor what it is given, so that nobody else waits for a pipe that is full.
+    """A thread that writes to a descriptor, so that nothing else has to wait for a full pipe.
 
-    It shares the descriptor by a `lock`, or owns and closes it where there is none. One that is `held` writes
-    nothing before `release`. It ends at `close`, or when a write fails, and calls `broken` then.
+    With a `lock` it shares the descriptor; without one it owns and closes it. If `held`, it writes nothing before
+    `release`. It ends at `close`, or when a write fails, which also calls `broken`.
     """
 
     def __init__(
@@ -80,14 +80,14 @@ class Writer:
         threading.Thread(target=self._run, daemon=True).start()
 
     def put(self, data: bytes, most: int | None = None) -> None:
-        """Have it written, unless `most` pieces are waiting already."""
+        """Queue the data, unless `most` pieces are waiting already."""
         with self._news:
             if self._open and (most is None or len(self._queue) < most):
                 self._queue.append(data)
                 self._news.notify_all()
 
     def take_back(self, data: bytes) -> bool:
-        """Whether a piece that was put had still been waiting; it will not be written."""
+        """Remove a piece from the queue. Returns False if it has been written already."""
         with self._news:
             try:
                 self._queue.remove(data)
@@ -96,18 +96,18 @@ class Writer:
             return True
 
     def release(self) -> None:
-        """Write what has come meanwhile, and all that comes."""
+        """Start writing what has been queued."""
         with self._news:
             self._held = False
             self._news.notify_all()
 
     def flush(self, seconds: float) -> None:
-        """Wait until all is written, for so long at most."""
+        """Wait until everything is written, for at most `seconds`."""
         with self._news:
             self._news.wait_for(lambda: not (self._queue or self._busy), seconds)
 
     def close(self) -> None:
-        """Write nothing more."""
+        """Write nothing more, and drop the queue."""
         with self._news:
             self._open = False
             self._queue.clear()
@@ -128,7 +128,7 @@ class Writer:
             os.close(self._fd)
 
     def _next(self) -> bytes:
-        """All that waits, once something does; nothing where it is closed."""
+        """Wait for data, and return all that is queued; nothing if closed."""
         with self._news:
             self._busy = False
             self._news.notify_all()

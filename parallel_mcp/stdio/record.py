@@ -1,6 +1,6 @@
-"""`python -m parallel_mcp.stdio.record` writes `snapshot.json`: what the server answers to what every client asks.
+"""`python -m parallel_mcp.stdio.record` writes `snapshot.json`: the server's answers to what every client asks.
 
-For each combination of the settings in the snapshot's key, and for each protocol version, with the server's own bytes.
+It has the server's own bytes for each combination of the settings in the snapshot's key and each protocol version.
 """
 
 import itertools
@@ -27,7 +27,7 @@ _HEAD = b'{"jsonrpc":"2.0","id":0,'
 
 
 def combinations() -> Iterator[tuple[str, ...]]:
-    """Every combination of the key's values that makes settings; those that are not set are left out."""
+    """Every valid combination of the key's values."""
     for values in itertools.product(*KEY.values()):
         try:
             Settings.model_validate(chosen(values))
@@ -37,12 +37,12 @@ def combinations() -> Iterator[tuple[str, ...]]:
 
 
 def chosen(values: tuple[str, ...]) -> dict[str, str]:
-    """The settings that a combination sets."""
+    """The settings of a combination, without those that are not set."""
     return {name: value for name, value in zip(KEY, values, strict=True) if value}
 
 
 def dialogues() -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """For each protocol version what a client sends that asks for everything; each request has the id 0."""
+    """For each protocol version, the messages of a client that asks for everything. Every request has the id 0."""
     for handshake in HANDSHAKES:
         hello = {"protocolVersion": handshake, "capabilities": {}, "clientInfo": CLIENT}
         initialized = {"jsonrpc": "2.0", "method": "notifications/initialized"}
@@ -51,7 +51,7 @@ def dialogues() -> Iterator[tuple[str, list[dict[str, Any]]]]:
     for modern in MODERN:
         prefix = "io.modelcontextprotocol/"
         meta = {prefix + "protocolVersion": modern, prefix + "clientCapabilities": {}, prefix + "clientInfo": CLIENT}
-        # Discovery comes last, for it says nothing of the era that follows.
+        # Discovery comes last, because it does not decide the era.
         yield modern, [_request(method, {"_meta": meta}) for method in (*LISTS, "server/discover")]
 
 
@@ -67,13 +67,13 @@ async def recorded() -> dict[str, Any]:
         said = await answers(Settings.model_validate({**chosen(values), "store": "memory:"}))
         for asked, text in said.items():
             found.setdefault(asked, {})[",".join(values)] = texts.setdefault(text, len(texts))
-    # Where all combinations have the same answer, it stands for those.
+    # If all combinations have the same answer, only its index is kept.
     indexes = {asked: by if len(set(by.values())) > 1 else next(iter(by.values())) for asked, by in found.items()}
     return {"version": version(NAME), "flags": stdio_flags(), "answers": indexes, "texts": list(texts)}
 
 
 async def answers(settings: Settings) -> dict[str, str]:
-    """What is said to each method of each protocol version: the line behind its id."""
+    """The answer to each method of each protocol version: the line after its id."""
     server = build(settings)
     said: dict[str, str] = {}
     for protocol, messages in dialogues():
@@ -99,7 +99,7 @@ async def _exchanged(server: Server, messages: list[dict[str, Any]]) -> list[tup
 
 
 def text(content: dict[str, Any]) -> str:
-    """The file's text: a line for each answer, so that a change can be read."""
+    """The file's text, with a line per answer, so that a diff is readable."""
     return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
 
 

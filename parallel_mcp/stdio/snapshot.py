@@ -1,4 +1,4 @@
-"""What the front answers without the engine, out of `snapshot.json`, which `record.py` writes.
+"""What the front answers without the engine, from `snapshot.json`, which `record.py` writes.
 
 Standard library only, without `typing`, which alone costs 3 ms.
 """
@@ -25,7 +25,7 @@ KEY = {
     "default_model": ("", "lite", "base", "core"),
     "answer_model": ("", "speed", "lite"),
 }
-"""The settings that change a byte of the answers, with their values; empty where one is not set."""
+"""The settings that change a byte of the answers, with their values; "" means not set."""
 
 HANDSHAKES = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 MODERN = ("2026-07-28",)
@@ -38,7 +38,7 @@ _VERSION, _CAPABILITIES, _CLIENT = (
 
 
 class Snapshot:
-    """The file, as one server needs it. `version` is the one that it was recorded of."""
+    """The file's contents. `version` is that of the server that was recorded."""
 
     def __init__(self, file: str = FILE) -> None:
         with open(file, encoding="utf-8") as opened:
@@ -68,13 +68,13 @@ class Snapshot:
         return flags
 
     def choose(self, environ: Mapping[str, str], flags: Sequence[str]) -> None:
-        """Answer as these settings say. For values that are not in the key there is no answer: the engine has it."""
+        """Choose the answers for these settings. Values that are not in the key are left to the engine."""
         self._values = ",".join((_flag(flags, name) or given(environ, name)).lower() for name in KEY)
 
     def answer(self, message: Mapping[str, Any], handshake: str | None) -> bytes | None:
-        """The line that answers a request; None where that is for the engine.
+        """The line that answers a request, or None if the engine has to answer it.
 
-        `handshake` is the version that an `initialize` has settled on this pipe.
+        `handshake` is the version that `initialize` negotiated on this pipe.
         """
         number, method, params = message.get("id"), message["method"], message.get("params", {})
         if not (_is_plain_id(number) and message.keys() <= {"jsonrpc", "id", "method", "params"}):
@@ -87,7 +87,7 @@ class Snapshot:
 
 
 def is_modern(params: Any) -> bool:
-    """Whether a request has the envelope of the versions that know no handshake."""
+    """Whether a request has the envelope of the versions without a handshake."""
     meta = params.get("_meta") if isinstance(params, dict) else None
     return isinstance(meta, dict) and _VERSION in meta
 
@@ -108,7 +108,7 @@ def asked_version(message: Mapping[str, Any]) -> str | None:
 
 
 def _flag(flags: Sequence[str], name: str) -> str | None:
-    """The value that a flag was given last."""
+    """The last value that a flag was given."""
     flag, value = "--" + name.replace("_", "-"), None
     for at, argument in enumerate(flags):
         if argument == flag:
@@ -119,7 +119,7 @@ def _flag(flags: Sequence[str], name: str) -> str | None:
 
 
 def _is_plain_id(number: object) -> bool:
-    """One that is written in the same bytes by every JSON encoder."""
+    """Whether every JSON encoder writes this id in the same bytes."""
     return number.isascii() and number.isprintable() if isinstance(number, str) else type(number) is int
 
 

@@ -1,7 +1,7 @@
-"""The engine's descriptors 0 and 1 as the SDK's streams: one blocking thread a direction.
+"""The engine's descriptors 0 and 1 as the SDK's streams, with one blocking thread per direction.
 
-In place of the SDK's `stdio_server`, which hands every line over to a thread three times, takes the end of its
-reader for a failure, and drops a line that it cannot read, so that whoever wrote it would wait for ever (mcp 2.3).
+It replaces the SDK's `stdio_server`, which passes every line between threads three times, treats the end of its
+reader as a failure, and drops unreadable lines, so that their sender would wait forever (mcp 2.3).
 """
 
 import asyncio
@@ -37,25 +37,25 @@ Item = SessionMessage | Exception
 
 
 class Outgoing:
-    """What goes out, in the order in which it is sent. Nobody waits for a reader who is slow."""
+    """Outgoing messages, in order. Sending never waits for a slow reader."""
 
     def __init__(self, writer: pipes.Writer) -> None:
         self._writer = writer
 
     async def send(self, item: SessionMessage, /) -> None:
-        """Have a message written."""
+        """Queue a message to be written."""
         self.put(item.message)
 
     def put(self, message: JSONRPCMessage) -> None:
-        """The same, at once."""
+        """The same, without awaiting."""
         self._writer.put(encoded(message))
 
     def flush(self, seconds: float) -> None:
-        """Wait, blocking, until all is written, for so long at most."""
+        """Block until everything is written, for at most `seconds`."""
         self._writer.flush(seconds)
 
     async def aclose(self) -> None:
-        """Nothing: the wire ends with the process."""
+        """Do nothing: the wire ends with the process."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -68,9 +68,9 @@ class Outgoing:
 
 @contextmanager
 def open_wire(on_end: Callable[[], None]) -> Iterator[tuple[MemoryObjectReceiveStream[Item], Outgoing]]:
-    """The messages that come in and the way out. `on_end` is called when there will be no more of either.
+    """Open the stream of incoming messages and the outgoing one. `on_end` is called when either has ended.
 
-    Meanwhile descriptor 0 is empty and 1 is stderr, so that nothing else reads or writes there.
+    In the block, descriptor 0 is empty and 1 is stderr, so that nothing else reads from the host or writes to it.
     """
     loop = asyncio.get_running_loop()
     send, receive = anyio.create_memory_object_stream[Item](math.inf)
@@ -100,7 +100,7 @@ def open_wire(on_end: Callable[[], None]) -> Iterator[tuple[MemoryObjectReceiveS
 
 
 def encoded(message: JSONRPCMessage) -> bytes:
-    """A message's line. What some clients take for the end of a line is escaped: they would wait for the rest."""
+    """A message as a line. Characters that some clients treat as a line break are escaped, so as not to split it."""
     line = message.model_dump_json(by_alias=True, exclude_unset=True).encode()
     for separator in ("\u2028", "\u2029", "\x85"):
         line = line.replace(separator.encode(), f"\\u{ord(separator):04x}".encode())
@@ -111,7 +111,7 @@ def _later(loop: asyncio.AbstractEventLoop, call: Callable[..., None], *args: ob
     try:
         loop.call_soon_threadsafe(call, *args)
     except RuntimeError:
-        """The loop is closed, and the process about to end."""
+        """The loop is closed, and the process is about to exit."""
 
 
 def _is_open(fd: int) -> bool:
@@ -123,7 +123,7 @@ def _is_open(fd: int) -> bool:
 
 
 def _take(line: bytes, send: MemoryObjectSendStream[Item], outgoing: Outgoing) -> None:
-    """Hand a message on, or answer what is none."""
+    """Pass a message on, or answer a line that is not one."""
     text = line.decode("utf-8", "replace").removeprefix("\ufeff")
     try:
         message: JSONRPCMessage | None = jsonrpc_message_adapter.validate_json(text, by_name=False)
@@ -145,7 +145,7 @@ def _take(line: bytes, send: MemoryObjectSendStream[Item], outgoing: Outgoing) -
 
 
 def _object(text: str) -> dict[str, object]:
-    """The object that a line is; the SDK's parser takes numbers of any length, and nests deeper."""
+    """The line's JSON object. The SDK's parser accepts numbers of any length, and nests deeper."""
     try:
         return dict(json.loads(text, parse_int=_number))
     except (ValueError, RecursionError):
@@ -153,10 +153,10 @@ def _object(text: str) -> dict[str, object]:
 
 
 def _read_again(error: ValidationError) -> JSONRPCMessage | None:
-    """The message that could not be read, or the error that answers it, or None where nobody waits for one.
+    """The message read leniently, the error that answers it, or None if nobody waits for an answer.
 
-    Half a surrogate pair, which is what many clients write where they cut a text in the midst of an emoji,
-    becomes a replacement character.
+    Half a surrogate pair, which many clients write when they cut a text in the middle of an emoji, becomes a
+    replacement character.
     """
     failures = error.errors(include_url=False, include_context=False)
     try:
@@ -175,12 +175,12 @@ def _read_again(error: ValidationError) -> JSONRPCMessage | None:
 
 
 def _number(digits: str) -> int | float:
-    """One that Python can print again, which says it is infinite where it is too long for that."""
+    """A number that Python can print again; one with too many digits for that becomes infinite."""
     return int(digits) if len(digits) < MAX_DIGITS else float(digits)
 
 
 def _answer_to_no_message(whole: object) -> JSONRPCError | None:
-    """An error for what is not a message; None for a response, which nobody waits for."""
+    """An error for a line that is not a message; None for a response, since nobody waits for an answer to it."""
     given = whole if isinstance(whole, dict) else {}
     if "method" not in given and ("result" in given or "error" in given):
         return None

@@ -89,7 +89,7 @@ def findings(done_stdout: str) -> dict[str, tuple[str, str]]:
         ({"PARALLEL_MCP_MAX_MODEL": "huge"}, "settings", "write one of lite, base, core"),
         ({"PARALLEL_MCP_STORE": "$HOME/r.db"}, "settings", "PARALLEL_MCP_STORE"),
         ({"ALL_PROXY": "socks4://user:sk-planted@127.0.0.1:1"}, "proxy", "ALL_PROXY"),
-        ({"SSL_CERT_FILE": "/nowhere.pem"}, "certificates", "not there"),
+        ({"SSL_CERT_FILE": "/nowhere.pem"}, "certificates", "does not exist"),
         ({"PARALLEL_MCP_STORE": "redis://:sk-planted@127.0.0.1:1"}, "store", "Redis at 127.0.0.1:1"),
     ],
 )

@@ -80,7 +80,7 @@ async def test_a_full_window_is_told_and_then_refused_by_name(clock: Clock) -> N
             scope.cancel()
 
         await pacing.turn("p", "c", cancel, None)
-    assert words == ["Waiting 60 s for a free place: 2 requests a minute are used up"]
+    assert words == ["Waiting 60 s: the limit of 2 requests a minute is reached"]
 
 
 async def test_a_place_that_is_free_again_is_taken(clock: Clock) -> None:

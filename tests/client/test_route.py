@@ -95,11 +95,11 @@ async def test_a_socks_proxy_is_gone_through(value: str, upstream: Upstream, mon
     ("variable", "value", "said"),
     [
         ("ALL_PROXY", "socks4://127.0.0.1:1080", "ALL_PROXY names a kind of proxy"),
-        ("ALL_PROXY", "socks5://127.0.0.1:port", "ALL_PROXY is no URL"),
-        ("HTTPS_PROXY", "http://user:sk-planted@127.0.0.1:99999", "HTTPS_PROXY is no URL"),
-        ("HTTPS_PROXY", "${HTTPS_PROXY}", "HTTPS_PROXY is no URL"),
-        ("HTTPS_PROXY", "http://", "HTTPS_PROXY is no URL"),
-        ("https_proxy", "http://[::1", "HTTPS_PROXY is no URL"),
+        ("ALL_PROXY", "socks5://127.0.0.1:port", "ALL_PROXY is not the URL"),
+        ("HTTPS_PROXY", "http://user:sk-planted@127.0.0.1:99999", "HTTPS_PROXY is not the URL"),
+        ("HTTPS_PROXY", "${HTTPS_PROXY}", "HTTPS_PROXY is not the URL"),
+        ("HTTPS_PROXY", "http://", "HTTPS_PROXY is not the URL"),
+        ("https_proxy", "http://[::1", "HTTPS_PROXY is not the URL"),
     ],
 )
 async def test_a_proxy_that_cannot_be_used_is_named_by_the_call(
@@ -140,10 +140,10 @@ async def test_certificates_that_cannot_be_used_are_named_by_the_call(
     empty = tmp_path / "empty.pem"
     empty.write_text("")
     for name, value, said in (
-        ("SSL_CERT_FILE", tmp_path / "none.pem", "not there"),
+        ("SSL_CERT_FILE", tmp_path / "none.pem", "does not exist"),
         ("SSL_CERT_FILE", empty, "without certificates"),
         ("SSL_CERT_FILE", tmp_path, "without certificates"),
-        ("SSL_CERT_DIR", tmp_path / "none", "not there"),
+        ("SSL_CERT_DIR", tmp_path / "none", "does not exist"),
         ("SSL_CERT_DIR", empty, "no folder"),
     ):
         with monkeypatch.context() as patched:
