@@ -1,4 +1,4 @@
-"""Everything that a contributor runs: `nox` for the checks of every change, `nox -l` for the rest."""
+"""Everything that a contributor runs: `nox` checks a change, `nox -l` lists the rest."""
 
 import os
 import shutil
@@ -29,14 +29,14 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Types, strictly, of the package, the benchmarks and the tests."""
+    """Strict type checks of the package, the benchmarks and the tests."""
     session.install("-e", ".[dev]")
     session.run("mypy", *session.posargs)
 
 
 @nox.session
 def dependencies(session: nox.Session) -> None:
-    """Every package that is imported is declared, and every one that is declared is imported."""
+    """Every imported package is declared, and every declared package is imported."""
     session.install("-e", ".[dev]", "deptry>=0.25,<0.26")
     session.run("deptry", "parallel_mcp")
 
@@ -68,7 +68,7 @@ def wheel(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def page(session: nox.Session) -> None:
-    """The report page: types, and whether page.html is what its sources give; `nox -s page -- build` builds it."""
+    """The report page: types, and whether page.html was built from its sources; `nox -s page -- build` builds it."""
     for folder in ("parallel_mcp/report/page", "tests/page"):
         session.run("npm", "install", "--prefix", folder, "--no-save", "--no-package-lock", "--no-audit", "--no-fund")
     session.run("npm", "run", "--prefix", "parallel_mcp/report/page", *(session.posargs or ["check"]))
@@ -76,7 +76,7 @@ def page(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """The tests, or those that are named behind `--`."""
+    """The tests, or those named after `--`."""
     session.install("-e", ".[test]")
     session.run("pytest", "-q", "-n", "4", *session.posargs)
 
@@ -104,7 +104,7 @@ def conformance(session: nox.Session) -> None:
 
 @nox.session
 def uvloop(session: nox.Session) -> None:
-    """The HTTP service on uvloop, which it runs on where that is installed."""
+    """The HTTP service on uvloop, which it uses if installed."""
     session.install("-e", ".[test]", "uvloop")
     session.run("pytest", "-q", "-n", "4", "tests/http", "tests/end_to_end/test_http.py", *session.posargs)
 
@@ -118,7 +118,7 @@ def no_front(session: nox.Session) -> None:
 
 @nox.session
 def per_call(session: nox.Session) -> None:
-    """Frameworks that start a server for each call: one request a question, at 8 and at 70 seconds; for releases."""
+    """Frameworks that start a server for each call: one request per question, at 8 and at 70 seconds; for releases."""
     session.install("-e", ".[test]")
     session.run("python", "-m", "tests.per_call.run", *session.posargs)
 
@@ -132,13 +132,13 @@ def survival(session: nox.Session) -> None:
 
 @nox.session
 def examples(session: nox.Session) -> None:
-    """The frameworks' examples, or those that are named behind `--`; each framework is installed by itself."""
+    """The frameworks' examples, or those named after `--`; each framework is installed separately."""
     session.install("-e", ".[test]")
     session.run("python", "-m", "tests.examples.run", *session.posargs)
 
 
 def _npm(session: nox.Session, folder: str) -> str:
-    """The Node packages that a folder's package.json names, in a folder of the session's own."""
+    """Install the Node packages of a folder's package.json in the session's own folder."""
     target = Path(session.create_tmp(), folder.replace("/", "-"))
     target.mkdir(exist_ok=True)
     (target / "package.json").write_bytes(Path(folder, "package.json").read_bytes())
@@ -157,7 +157,7 @@ def hosts(session: nox.Session) -> None:
 
 @nox.session
 def bundles(session: nox.Session) -> None:
-    """The bundle is packed, unpacked and answers; the container's files are linted; all texts agree."""
+    """Pack the bundle, unpack it and ask it a question; lint the container's files; check that all texts agree."""
     session.install("-e", ".[test]", "uv")
     node = _npm(session, "tests/bundles")
     session.run("pytest", "-q", "tests/bundles", *session.posargs, env={"BUNDLES_NODE_DIR": node})
@@ -165,14 +165,14 @@ def bundles(session: nox.Session) -> None:
 
 @nox.session
 def judges(session: nox.Session) -> None:
-    """Public linters and scanners of MCP servers, plugins and skills."""
+    """Public linters and scanners for MCP servers, plugins and skills."""
     session.install("-e", ".[test]", "uv")
     session.run("python", "-m", "tests.end_to_end.judges")
 
 
 @nox.session
 def release(session: nox.Session) -> None:
-    """A release without the publishing, into dist/; `nox -s release -- vX.Y.Z` checks the tag, too."""
+    """A release in dist/ without publishing; `nox -s release -- vX.Y.Z` also checks the tag."""
     session.install("-e", ".[test]", "uv", "build", "twine")
     node = _npm(session, "tests/bundles")
     session.run("python", "-m", "tests.bundles.release", *session.posargs, env={"BUNDLES_NODE_DIR": node})
@@ -180,14 +180,14 @@ def release(session: nox.Session) -> None:
 
 @nox.session
 def pictures(session: nox.Session) -> None:
-    """Pictures of the command line in a real terminal; a folder as argument gets them as PNG, too."""
+    """Pictures of the command line in a real terminal; also as PNG in a folder, if one is given."""
     session.install("-e", ".")
     session.run("python", "docs/pictures/take.py", *session.posargs)
 
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """The pages, into site/, with every link between them checked."""
+    """Build the pages in site/ and check every link between them."""
     session.install("zensical>=0.0.73,<0.2", "linkchecker>=10.6,<11")
     pages = Path("build", "pages")
     shutil.rmtree(pages, ignore_errors=True)

@@ -1,9 +1,9 @@
 """How well a model gets along with this server's texts: python -m evals [--model NAME] [--channel text structured]
 
-Run it before and after a change of a tool's description, the instructions or a result's text. Without a model it is
-offline and free: a scripted reader takes every text at its word, so what fails was not said. With `--model`, any model
-behind an OpenAI-compatible endpoint, as OPENAI_BASE_URL and OPENAI_API_KEY name it. The server's answers come from the
-sandbox either way. The exit status is 1 where fewer than `--least` of the claims hold.
+Run it before and after changing a tool's description, the instructions or a result's text. Without a model it is
+offline and free: a scripted reader takes every text literally, so what fails was not said. `--model` uses any model
+behind an OpenAI-compatible endpoint, given by OPENAI_BASE_URL and OPENAI_API_KEY. The server's answers come from the
+sandbox either way. The exit status is 1 if fewer than `--least` of the claims hold.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from parallel_mcp import sandbox
 
 
 async def scripted(case: Case, channel: Channel) -> list[suite.Done]:
-    """The case, played to the reader."""
+    """Play the case to the scripted reader."""
     async with AsyncExitStack() as stack:
         endpoint = Endpoint(Reader(patient=not case.holds))
         url = await stack.enter_async_context(sandbox.serving(endpoint.app))
@@ -30,7 +30,7 @@ async def scripted(case: Case, channel: Channel) -> list[suite.Done]:
 
 
 async def real(case: Case, channel: Channel, name: str) -> list[suite.Done]:
-    """The case, played to a model of the environment's endpoint."""
+    """Play the case to a model at the environment's endpoint."""
     async with AsyncOpenAI() as model:
         return await suite.play(case, model, name, channel)
 
@@ -56,7 +56,7 @@ async def _run(given: argparse.Namespace) -> float:
 
 
 def main() -> None:
-    """The command."""
+    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", metavar="NAME")
     parser.add_argument("--channel", nargs="+", choices=("text", "structured"), default=("text", "structured"))

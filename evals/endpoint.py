@@ -1,6 +1,6 @@
-"""An OpenAI-compatible endpoint on this machine whose model is a function of what it is shown.
+"""A local OpenAI-compatible endpoint whose model is a function of the conversation.
 
-It serves Chat Completions and Responses, streamed or not, because agent frameworks differ in which of them they speak.
+It serves Chat Completions and Responses, streamed or not, because agent frameworks differ in which they use.
 """
 
 import json
@@ -18,7 +18,7 @@ JsonObject = dict[str, Any]
 
 @dataclass(frozen=True)
 class ToolSpec:
-    """A tool as the model is shown it."""
+    """A tool as the model sees it."""
 
     name: str
     description: str
@@ -27,7 +27,7 @@ class ToolSpec:
 
 @dataclass(frozen=True)
 class Said:
-    """One thing that was said: by the user, by the model in words, or by a tool as its result."""
+    """One message: from the user, from the model, or a tool's result."""
 
     role: Literal["user", "model", "result"]
     text: str
@@ -35,7 +35,7 @@ class Said:
 
 @dataclass(frozen=True)
 class Conversation:
-    """What the model is shown with one request."""
+    """What the model sees in one request."""
 
     system: str
     tools: tuple[ToolSpec, ...]
@@ -43,17 +43,17 @@ class Conversation:
 
     @property
     def results(self) -> list[str]:
-        """The texts of all the tools' results, in order."""
+        """The texts of all tool results, in order."""
         return [said.text for said in self.said if said.role == "result"]
 
     def tool(self, name: str) -> str:
-        """The name under which the framework offers a tool; some put the server's in front."""
+        """The name under which the framework offers a tool; some prefix it with the server's name."""
         return next(tool.name for tool in self.tools if tool.name.endswith(name))
 
 
 @dataclass(frozen=True)
 class Turn:
-    """Either words, or a call of a tool."""
+    """Either text, or a tool call."""
 
     text: str = ""
     tool: str = ""
@@ -64,7 +64,7 @@ Model = Callable[[Conversation], Turn]
 
 
 class Endpoint:
-    """The app, and every conversation that it was shown."""
+    """The app, and every conversation it has seen."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
@@ -127,7 +127,7 @@ _USAGE = {
 
 
 def _from_messages(messages: list[JsonObject], tools: list[JsonObject]) -> Conversation:
-    """Both APIs' shapes: roles and tool messages of the one, typed items of the other."""
+    """A conversation from either API: one has roles and tool messages, the other typed items."""
     system, said = [], []
     for message in messages:
         if message.get("type") == "function_call_output":
@@ -145,7 +145,7 @@ _ROLES: dict[str, Literal["user", "model", "result"]] = {"user": "user", "assist
 
 
 def _words(content: Any) -> str:
-    """Plain text of a string or of a list of parts."""
+    """The plain text of a string or a list of parts."""
     if isinstance(content, str):
         return content
     return "\n".join(part.get("text", "") for part in content or ())
@@ -165,7 +165,7 @@ def _output(turn: Turn, number: str) -> JsonObject:
 
 
 def _steps(whole: JsonObject, output: JsonObject) -> Iterator[JsonObject]:
-    """A response as the events that build it up."""
+    """The events of a streamed response."""
     at = {"output_index": 0, "item_id": output["id"]}
     begun = {**whole, "status": "in_progress", "output": [], "usage": None}
     yield {"type": "response.created", "response": begun}
@@ -188,7 +188,7 @@ def _steps(whole: JsonObject, output: JsonObject) -> Iterator[JsonObject]:
 
 
 def _events(*events: JsonObject, named: bool = False) -> Response:
-    """A stream of them; those of Responses are named and numbered, those of Chat Completions end with [DONE]."""
+    """An event stream. In Responses, events are named and numbered; in Chat Completions, they end with [DONE]."""
 
     async def lines() -> Any:
         for number, event in enumerate(events):

@@ -1,4 +1,4 @@
-"""The sandbox, whose research runs wait until they may go on: so that one is seen working, without a clock."""
+"""Holds the sandbox's research runs back, so that one is seen working without relying on the clock."""
 
 from typing import Any
 
@@ -10,14 +10,14 @@ from starlette.types import ASGIApp
 
 
 class Gate:
-    """In front of a sandbox: what asks a research model waits until `open` is set."""
+    """A gate in front of a sandbox: requests to a research model wait until `open` is set."""
 
     def __init__(self, sandbox: str) -> None:
         self.sandbox = sandbox
         self.open = anyio.Event()
 
     def app(self) -> ASGIApp:
-        """The Chat API, held back."""
+        """The Chat API behind the gate."""
 
         async def chat(scope: Any, receive: Any, send: Any) -> None:
             request = Request(scope, receive)

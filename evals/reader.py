@@ -1,8 +1,8 @@
-"""A model that takes every text at its word: what it gets wrong, a text did not say.
+"""A model that takes every text literally: what it gets wrong, no text said.
 
-It knows nothing of this server. It picks the tool whose own words the request uses, fills an argument where the
-request or an earlier result has what its description speaks of, calls again where a text tells it to, and quotes the
-sources that it was shown. A real model is cleverer; this one is free, and always of the same mind.
+It knows nothing about this server. It picks the tool whose distinctive words the request uses, fills an argument if
+the request or an earlier result has what its description mentions, calls again if a text says so, and quotes the
+sources that it was shown. A real model is cleverer; this one is free and deterministic.
 """
 
 import json
@@ -13,17 +13,17 @@ from typing import Any
 from evals.endpoint import Conversation, Said, ToolSpec, Turn
 
 PATIENCE = 6
-"""Calls for one request, before it answers with what it has."""
+"""How many calls it makes for one request before it answers with what it has."""
 
 
 class Reader:
-    """The model; `patient` is False for one that hands a run that is working back to its user."""
+    """The model. If not `patient`, it returns to its user while a run is still working."""
 
     def __init__(self, patient: bool = True) -> None:
         self._patient = patient
 
     def __call__(self, shown: Conversation) -> Turn:
-        """Its next turn."""
+        """The model's next turn."""
         last = max(place for place, said in enumerate(shown.said) if said.role == "user")
         request, results = shown.said[last].text, [said.text for said in shown.said[last:] if said.role == "result"]
         if not results:
@@ -35,12 +35,12 @@ class Reader:
 
 
 def _terms(text: str) -> set[str]:
-    """Its words of four letters and more, plurals as singulars."""
+    """The words of four letters or more, with plurals as singulars."""
     return {word.removesuffix("s") for word in re.findall(r"[a-z]{4,}", text.lower())}
 
 
 def _own(texts: dict[str, str]) -> dict[str, set[str]]:
-    """For each text the words that are in no other."""
+    """For each text, the words that are in no other text."""
     terms = {name: _terms(text) for name, text in texts.items()}
     return {
         name: words - set().union(*(others for other, others in terms.items() if other != name))
@@ -49,14 +49,14 @@ def _own(texts: dict[str, str]) -> dict[str, set[str]]:
 
 
 def _picked(shown: Conversation, request: str) -> ToolSpec | None:
-    """The tool of whose own words most are in the request; none where the request has none of any."""
+    """The tool with the most distinctive words in the request, or None if the request has none of any tool."""
     own = _own(_about(shown))
     best = max(shown.tools, key=lambda tool: len(own[tool.name] & _terms(request)))
     return best if own[best.name] & _terms(request) else None
 
 
 def _about(shown: Conversation) -> dict[str, str]:
-    """What is said of each tool: its arguments, and each sentence that names it, or names none in its description."""
+    """The text about each tool: its arguments, sentences that name it, and those of its description that name none."""
     about = {
         tool.name: " ".join([tool.name.replace("_", " "), *map(_description, tool.parameters["properties"].values())])
         for tool in shown.tools
@@ -97,7 +97,7 @@ def _first_call(tool: ToolSpec, request: str, before: tuple[Said, ...]) -> Turn:
 
 
 def _offered(name: str, described: str, result: str) -> str | None:
-    """What an earlier result offers for this argument: under its name, or under one that its description names."""
+    """The value that an earlier result has for this argument, under its name or one that its description mentions."""
     if re.search(rf"pass {name}\b", result):
         return _value(name, result)
     values = (_value(named, result) for named in re.findall(r"[a-z]+_[a-z_]+", described))
@@ -105,13 +105,13 @@ def _offered(name: str, described: str, result: str) -> str | None:
 
 
 def _value(name: str, text: str) -> str | None:
-    """The value that stands behind a name, as name='x', name: x or "name": "x"."""
+    """The value after a name, as in name='x', name: x or "name": "x"."""
     found = re.search(rf"\b{name}\b[\"']?\s*[=:]\s*[\"']?([\w.-]{{8,}})", text)
     return found[1] if found else None
 
 
 def _told_to_call(shown: Conversation, result: str) -> Turn | None:
-    """The call that the result asks for; or that a description asks for where a result has the status it names."""
+    """The call that the result asks for, or that a description asks for when a result has the status it names."""
     for sentence, tool in _sentences(shown, result):
         for name in tool.parameters["properties"]:
             if name in sentence and "call" in sentence.lower() and (value := _value(name, result)):
@@ -120,7 +120,7 @@ def _told_to_call(shown: Conversation, result: str) -> Turn | None:
 
 
 def _sentences(shown: Conversation, result: str) -> Iterator[tuple[str, ToolSpec]]:
-    """What may tell it to call: sentences of the result that name a tool, and of descriptions that name its status."""
+    """Sentences that may ask for a call: those of the result that name a tool, and of descriptions with its status."""
     status = re.search(r'"status":\s*"(\w+)"', result)
     for tool in shown.tools:
         yield from ((sentence, tool) for sentence in _split(result) if tool.name in sentence)
@@ -134,7 +134,7 @@ def _split(text: str) -> list[str]:
 
 
 def _answer(result: str) -> str:
-    """The result's first words, with its first source by number; all of it where it has no source."""
+    """The result's first sentence with its first source, or the whole result if it has no source."""
     source = first_source(result)
     if source is None:
         return result
@@ -144,7 +144,7 @@ def _answer(result: str) -> str:
 
 
 def first_source(result: str) -> tuple[int, str] | None:
-    """Number and address, from the numbered list of a text or from the citations of a structure."""
+    """The number and URL of the first source, in a text's numbered list or a structure's citations."""
     found = re.search(r"^\[(\d+)\][^\n]*?(https?://[^\s\"]+)", result, re.MULTILINE) or re.search(
         r'"number":\s*(\d+),[^{}]*?"url":\s*"([^"]+)"', result
     )

@@ -1,4 +1,4 @@
-"""The cases: played to a model with the real server behind, and judged by what it did."""
+"""Plays the cases to a model, with the real server behind it, and judges what the model did."""
 
 import json
 import tomllib
@@ -27,7 +27,7 @@ MOST_CALLS = 8
 
 @dataclass(frozen=True)
 class Expected:
-    """What must come of one turn; `cases.toml` says what each means."""
+    """The expected outcome of one turn; `cases.toml` explains the fields."""
 
     user: str
     tool: str
@@ -44,7 +44,7 @@ class Expected:
 
 @dataclass(frozen=True)
 class Case:
-    """One conversation; `cases.toml` says what each means."""
+    """One conversation; `cases.toml` explains the fields."""
 
     name: str
     turns: list[Expected]
@@ -55,7 +55,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Call:
-    """One call of the model's, and what came of it."""
+    """One call by the model, and its result."""
 
     tool: str
     arguments: dict[str, Any]
@@ -67,20 +67,20 @@ class Call:
 
     @property
     def answer(self) -> dict[str, Any]:
-        """The answer itself, which a research run holds within."""
+        """The answer itself; in a research run's result it is nested."""
         return dict(self.structure.get("answer") or {} if "research_id" in self.structure else self.structure)
 
 
 @dataclass(frozen=True)
 class Done:
-    """What the model did in one turn, and its last words."""
+    """The model's calls in one turn, and its reply."""
 
     calls: list[Call]
     words: str
 
 
 def cases() -> list[Case]:
-    """All of them, in the file's order."""
+    """All cases, in the file's order."""
     table = tomllib.loads((Path(__file__).parent / "cases.toml").read_text("utf-8"))
     found = []
     for name, row in table.items():
@@ -104,7 +104,7 @@ async def _server(case: Case) -> AsyncIterator[tuple[Client, Gate]]:
 
 
 async def play(case: Case, model: AsyncOpenAI, name: str, channel: Channel) -> list[Done]:
-    """What the model does in each turn."""
+    """Play a case, and return what the model did in each turn."""
     async with _server(case) as (server, gate):
         tools = [_offered(tool, case.described) for tool in (await server.list_tools()).tools]
         messages: list[Any] = [{"role": "system", "content": server.instructions}]
@@ -141,14 +141,14 @@ def _offered(tool: Tool, described: bool) -> ChatCompletionToolParam:
 
 
 def shown(result: CallToolResult, channel: Channel) -> str:
-    """What a host shows of it that passes on the one channel; an error has only text."""
+    """What the model sees of a result in a host that passes on this channel; an error has only text."""
     if channel == "structured" and result.structured_content is not None:
         return json.dumps(result.structured_content)
     return "\n".join(part.text for part in result.content if isinstance(part, TextContent))
 
 
 def judged(case: Case, done: list[Done]) -> dict[str, bool]:
-    """Every claim that the case makes, and whether it holds."""
+    """Every claim of the case, and whether it holds."""
     claims: dict[str, bool] = {}
     earlier: list[Call] = []
     for number, (turn, did) in enumerate(zip(case.turns, done, strict=True), 1):
@@ -171,19 +171,19 @@ def _claims(turn: Expected, did: Done, earlier: list[Call]) -> dict[str, bool]:
     }
     if turn.follows_up:
         before = [call.answer["interaction_id"] for call in earlier if call.answer]
-        claims["asks on from the last answer"] = bool(before) and first.get("follow_up_to") == before[-1]
+        claims["continues from the last answer"] = bool(before) and first.get("follow_up_to") == before[-1]
     if turn.same_run:
         runs = [call.structure["research_id"] for call in earlier if "research_id" in call.structure]
         claims["names the last research run"] = bool(runs) and first.get("research_id") == runs[-1]
     if turn.continues:
-        claims["goes on with a run by its id alone"] = _continued(did.calls)
+        claims["continues a run by its id alone"] = _continued(did.calls)
     if turn.quotes:
-        claims["quotes a source by number and address"] = _quoted(did)
+        claims["quotes a source by number and URL"] = _quoted(did)
     return claims
 
 
 def _continued(calls: list[Call]) -> bool:
-    """A call came back working, each that did was gone on with by its id alone, and the last one gave the answer."""
+    """A call returned "working", each such call was followed by one with only its id, and the last gave the answer."""
     working = [call for call in calls[:-1] if call.structure.get("status") == "working"]
     by_id = [{"research_id": call.structure["research_id"]} for call in working]
     follow = [{name: value for name, value in call.arguments.items() if value} for call in calls[1:]]

@@ -17,7 +17,7 @@ from mcp.client.streamable_http import streamable_http_client
 
 async def main(question: str, url: str | None = None) -> None:
     parameters = StdioServerParameters(command="parallel-mcp", env=dict(os.environ))
-    # BasicMCPClient would start a server for each call, and give up after 30 seconds; a session of one's own does not.
+    # BasicMCPClient would start a server for each call, and give up after 30 seconds; your own session does not.
     transport = streamable_http_client(url) if url else stdio_client(parameters)
     async with transport as streams, ClientSession(*streams) as session:
         await session.initialize()

@@ -16,7 +16,7 @@ const { text } = await generateText({
   model: openai("gpt-5"),
   system: "Name the sources of every claim.",
   tools: await server.tools(),
-  // By default it stops after the first call, before the model has seen what came of it.
+  // By default it stops after the first call, before the model has seen its result.
   stopWhen: isStepCount(20),
   prompt,
 });

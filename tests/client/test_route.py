@@ -144,7 +144,7 @@ async def test_certificates_that_cannot_be_used_are_named_by_the_call(
         ("SSL_CERT_FILE", empty, "without certificates"),
         ("SSL_CERT_FILE", tmp_path, "without certificates"),
         ("SSL_CERT_DIR", tmp_path / "none", "does not exist"),
-        ("SSL_CERT_DIR", empty, "no folder"),
+        ("SSL_CERT_DIR", empty, "not name a folder"),
     ):
         with monkeypatch.context() as patched:
             patched.setenv(name, str(value))

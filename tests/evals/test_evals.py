@@ -66,6 +66,6 @@ async def test_the_judge_sees_what_a_model_does_wrong() -> None:
     silent = replace(done, words="It is so.")
     hasty = replace(done, calls=done.calls[:1])
     asked_twice = replace(done, calls=[done.calls[0], replace(done.calls[0], result=done.calls[1].result)])
-    for wrong, claim in [(silent, "quotes"), (hasty, "goes on"), (asked_twice, "goes on")]:
+    for wrong, claim in [(silent, "quotes"), (hasty, "continues"), (asked_twice, "continues")]:
         failed = [name for name, holds in suite.judged(case, [wrong]).items() if not holds]
         assert any(claim in name for name in failed)

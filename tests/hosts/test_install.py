@@ -192,7 +192,7 @@ def test_a_token_is_handed_on_only_where_it_is_asked_for(tmp_path: Path) -> None
 
 def test_claude_desktop_says_where_a_url_goes(tmp_path: Path) -> None:
     done = _run(tmp_path, "install", "claude-desktop", "--http", "https://mcp.example.com/mcp")
-    assert done.exit_code == 1 and "connectors" in done.stderr
+    assert done.exit_code == 1 and "connector settings" in done.stderr
 
 
 def test_opencodes_second_format_is_kept(tmp_path: Path) -> None:
