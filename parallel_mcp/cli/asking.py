@@ -163,9 +163,9 @@ async def _research(settings: Settings, request: _Request, pending: Pending) -> 
         )
         async with shown(tools.opening_message(model)) as tell:
             row, admission = await app.service.ask(principal, question, fresh=request.fresh)
-            _say_if_interrupted(row)
             pending.research_id, pending.sent = row.research_id, True
-            row, _ = await app.service.wait(principal, row.research_id, math.inf, tell)
+            say = _say_once_if_interrupted(own=admission == "added")
+            row, _ = await app.service.wait(principal, row.research_id, math.inf, tell, say)
         return row, admission != "finished"
 
 
@@ -180,19 +180,28 @@ async def _resumed(settings: Settings, research_id: str, cancel: bool, pending: 
         principal = app.who(None)
         if cancel:
             return await app.service.cancel(principal, pending.research_id), False
-        _say_if_interrupted(seen)
         async with shown("Researching") as tell:
             pending.sent = True
-            row, _ = await app.service.wait(principal, pending.research_id, math.inf, tell)
+            row, _ = await app.service.wait(principal, pending.research_id, math.inf, tell, _say_once_if_interrupted())
         return row, seen.status == "working"
 
 
-def _say_if_interrupted(row: "ResearchRun") -> None:
-    """Warn before a question is sent a second time."""
-    from parallel_mcp.cli.runs import interrupted_words
+def _say_once_if_interrupted(*, own: bool = False) -> "Callable[[ResearchRun], None]":
+    """A callback for each look at a run: it warns once, before a question is sent a second time.
 
-    if row.lapsed:
-        click.echo(f"{interrupted_words(row)} This command does that.", err=True)
+    It never warns about this process's `own` run, whose lease looks lapsed only after the machine has slept.
+    """
+    said = own
+
+    def say(row: "ResearchRun") -> None:
+        nonlocal said
+        from parallel_mcp.cli.runs import interrupted_words
+
+        if row.lapsed and not said:
+            said = True
+            click.echo(f"{interrupted_words(row)} This command does that.", err=True)
+
+    return say
 
 
 def _put_answer(output: Output, request: _Request, answer: "Answer") -> None:

@@ -72,7 +72,7 @@ LIMITS = {
     "TypeScript SDK": ("some-app", 60),
     "VS Code": ("Visual Studio Code", 60),
     "Cursor": ("cursor-vscode", 60),
-    "Codex": ("codex-mcp-client", 120),
+    "Codex": ("codex-mcp-client", 300),
     "Claude Code": ("claude-code", 300),
 }
 
@@ -170,6 +170,22 @@ async def test_a_client_that_cancelled_a_call_gets_the_next_one_back_in_time(ups
         await client.list_tools()  # behind the cancellation
         with anyio.fail_after(UNKNOWN_SECONDS / 2):
             await _working(client)
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_a_client_that_asks_the_same_while_it_is_unanswered_gets_that_call_back_in_time(
+    upstream: Upstream, monkeypatch: pytest.MonkeyPatch, mode: Any
+) -> None:
+    """As clients do that time out without a word: they leave the first call as it is."""
+    monkeypatch.setattr("parallel_mcp.hosts.waits.AGAIN_SECONDS", 0.01)
+    upstream.hold()
+    server = build(Settings(api_key="k", base_url=upstream.url, store="memory:"))
+    async with McpClient(server, mode=mode) as client, anyio.create_task_group() as group:
+        group.start_soon(client.call_tool, "deep_research", {"question": "Why?"})
+        await upstream.requests(1)
+        with anyio.fail_after(UNKNOWN_SECONDS / 2):
+            await _working(client)
+        group.cancel_scope.cancel()
 
 
 async def test_a_host_that_starts_a_process_for_each_call_loses_one_at_most(upstream: Upstream, tmp_path: Path) -> None:

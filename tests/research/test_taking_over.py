@@ -180,6 +180,17 @@ async def test_a_takeover_passes_the_budget_like_a_new_question(
     assert upstream.received == []
 
 
+async def test_who_waits_is_told_of_a_lapsed_run_before_anything_is_sent(
+    service: ResearchService, lapsed: ResearchRun, upstream: Upstream
+) -> None:
+    seen: list[tuple[bool, int]] = []
+    row, sent = await service.wait(
+        LOCAL, lapsed.research_id, LONG, ignore, lambda row: seen.append((row.lapsed, len(upstream.received)))
+    )
+    assert (row.status, sent) == ("completed", True)
+    assert seen[0] == (True, 0)
+
+
 async def _taken_over(service: ResearchService, store: Store, row: ResearchRun, upstream: Upstream) -> None:
     await service.wait(LOCAL, row.research_id, 0, ignore)
     with anyio.fail_after(10):

@@ -16,7 +16,7 @@ import anyio
 import pytest
 
 from parallel_mcp.stdio import finishing
-from tests.support.fronts import RECORDER, Front, engines, engines_gone, fronted, research
+from tests.support.fronts import RECORDER, Front, engines, engines_gone, fronted, research, waited_for
 from tests.support.upstream import Upstream
 
 pytestmark = [pytest.mark.anyio, pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")]
@@ -98,20 +98,10 @@ async def test_who_asks_while_the_run_is_being_finished_waits_for_it(upstream: U
                 rows.append(await research(front, **QUESTION))
 
             group.start_soon(ask)
-            await _waited_for(store)
+            await waited_for(store)
             gate.set()
     assert (rows[0]["status"], rows[0]["attempts"]) == ("completed", 1)
     assert len(upstream.received) == 1
-
-
-async def _waited_for(store: Path) -> None:
-    """Until a call of some process is noted as waiting for a run."""
-    with anyio.fail_after(30):
-        while True:
-            with sqlite3.connect(store) as db:
-                if db.execute("SELECT 1 FROM waiting").fetchone():
-                    return
-            await anyio.sleep(0.05)
 
 
 async def test_a_web_answer_is_let_go(upstream: Upstream, tmp_path: Path) -> None:

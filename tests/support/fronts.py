@@ -2,6 +2,7 @@
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -133,6 +134,16 @@ async def engines_gone(store: Path | str, seconds: float = 30) -> None:
     """Wait until no engine is left on this store."""
     with anyio.fail_after(seconds):
         while engines(store):
+            await anyio.sleep(0.05)
+
+
+async def waited_for(store: Path, calls: int = 1) -> None:
+    """Wait until so many calls, of whatever processes, are noted as waiting for runs."""
+    with anyio.fail_after(30):
+        while True:
+            with sqlite3.connect(store) as db:
+                if db.execute("SELECT count(*) FROM waiting").fetchone()[0] >= calls:
+                    return
             await anyio.sleep(0.05)
 
 
