@@ -1,4 +1,4 @@
-"""An upstream in a thread, because the victims are asked one thing after another."""
+"""An upstream in a thread, because the servers under test are asked synchronously."""
 
 import json
 from typing import Any

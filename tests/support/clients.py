@@ -1,4 +1,4 @@
-"""Both tools as a host sees them: a real client, server, HTTP client and socket, in both eras."""
+"""Both tools as a host sees them, with a real client, server, HTTP client and socket, in both eras."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -22,7 +22,7 @@ ERAS = ("auto", "legacy")
 
 
 SOON = 5.0
-"""Five times the second within which something has to be over."""
+"""Five times the second within which something has to end."""
 
 
 Connect = Callable[..., AbstractAsyncContextManager[Client]]
@@ -34,7 +34,7 @@ def settings_for(upstream: Upstream, **more: Any) -> Settings:
 
 @asynccontextmanager
 async def beating(upstream: Upstream, era: str, heartbeat: float) -> AsyncIterator[Client]:
-    """The same tools with another heartbeat, which is no setting."""
+    """The same tools with another heartbeat, for which there is no setting."""
 
     @asynccontextmanager
     async def lifespan(_: MCPServer[AppContext]) -> AsyncIterator[AppContext]:
@@ -48,7 +48,7 @@ async def beating(upstream: Upstream, era: str, heartbeat: float) -> AsyncIterat
 
 @dataclass
 class Progress:
-    """Reports of progress as they come in."""
+    """Progress reports as they arrive."""
 
     values: list[float] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
@@ -61,7 +61,7 @@ class Progress:
         self._news = anyio.Event()
 
     async def more(self, seconds: float) -> None:
-        """Wait for a report that is not there yet."""
+        """Wait for the next report."""
         with anyio.fail_after(seconds):
             await self._news.wait()
 
@@ -72,7 +72,7 @@ class Progress:
 
 
 async def structured(client: Client, tool: str, result: CallToolResult) -> dict[str, Any]:
-    """The structured content of a success, once it has been validated against the published schema."""
+    """The structured content of a successful result, validated against the published schema."""
     assert not result.is_error, result.content
     listed = {offered.name: offered for offered in (await client.list_tools()).tools}
     schema = listed[tool].output_schema
@@ -94,7 +94,7 @@ def links_of(result: CallToolResult) -> list[ResourceLink]:
 
 
 async def refused(client: Client, tool: str, **arguments: Any) -> str:
-    """The words of an error that a model reads: text only, in our own words."""
+    """The text of an error that a model reads, which must be text only and in our own words."""
     with anyio.fail_after(20):
         result = await client.call_tool(tool, arguments)
     assert result.is_error

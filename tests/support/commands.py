@@ -21,6 +21,6 @@ def run(tmp_path: Path, *args: str, stdin: str | None = None, **env: str) -> sub
 
 
 def environment_of(tmp_path: Path) -> dict[str, str]:
-    """As little as a program needs, with a home of its own; and coverage, if that is measured."""
+    """As little as a program needs, with its own home folder, and coverage if that is measured."""
     coverage = {name: value for name, value in os.environ.items() if name == "COVERAGE_PROCESS_CONFIG"}
     return {"HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path), "PATH": os.environ["PATH"], **coverage}

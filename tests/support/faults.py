@@ -1,6 +1,6 @@
-"""Everything that can go wrong upstream, as one table: what makes it, and what a caller gets.
+"""Everything that can go wrong upstream, as one table: what causes it, and what a caller gets.
 
-The tests of this folder run each row, and `python -m tests.support` writes it out as docs/faults.md.
+The tests run each row, and `python -m tests.support.faults_page` writes the table to docs/faults.md.
 """
 
 import json
@@ -21,14 +21,14 @@ Outcome = type[UpstreamError] | Literal["whole", "cut short", "garbled"]
 """An error, or an answer: whole, or with a warning that says what is wrong with it."""
 
 Place = Literal["answering", "refused", "unnamed", "stranger", "no tls", "mute tls"]
-"""Where the request goes: to a server that answers, or to one that no connection is made to."""
+"""Where the request goes: to a server that answers, or to one that cannot be connected to."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One row. `streamed` and `unstreamed` are what a caller gets in either way of asking.
+    """One row. `streamed` and `unstreamed` are what a caller gets in each case.
 
-    `tries` counts requests that go out in all; `seconds` is what an answer may take in the tests.
+    `tries` counts all requests sent; `seconds` is how long an answer may take in the tests.
     """
 
     name: str
@@ -70,12 +70,12 @@ def whole_body(content: str = WORDS, sources: int = 1, text: str = "It is so.") 
 
 
 def framed(*events: str) -> str:
-    """Events as they stand on the wire."""
+    """Events in the wire format."""
     return "".join(f"data: {event}\n\n" for event in events)
 
 
 async def _whole(peer: Peer, stream: bool, kind: str | None = None, **answer: Any) -> None:
-    """An answer in chunks of a chunked body, streamed or not, whatever was asked for."""
+    """An answer as a chunked body, streamed or not, whatever the request asked for."""
     await peer.head(200, kind or ("text/event-stream" if stream else "application/json"), "transfer-encoding: chunked")
     pieces = [framed(event) for event in whole_events(**answer)] if stream else [whole_body(**answer)]
     for piece in pieces:
@@ -89,7 +89,7 @@ async def answer_well(peer: Peer) -> None:
 
 
 def _half(peer: Peer) -> str:
-    """The first half of an answer, in the way it was asked for."""
+    """The first half of an answer, streamed or not as requested."""
     if peer.streams:
         return framed(whole_events()[0])
     body = whole_body()
@@ -277,7 +277,7 @@ STATUSES: dict[int, type[UpstreamError]] = {
 TRIES = 3
 CUT: Outcome = "cut short"
 SHORT = 0.7
-"""Seconds for an answer that does not come."""
+"""Seconds to wait for an answer that never comes."""
 
 
 def _refusing(status: int, body: str) -> Callable[[Peer], Awaitable[None]]:
@@ -320,31 +320,31 @@ LOST, LATE, UNREADABLE = errors.ConnectionLost, errors.AnswerTimedOut, errors.An
 FAULTS: tuple[Fault, ...] = (
     _unsent("connection refused", "refused"),
     _unsent("name that does not resolve", "unnamed"),
-    _unsent("certificate that nobody knows", "stranger", tries=1),
-    _unsent("TLS asked of a server that has none", "no tls"),
+    _unsent("certificate that is not trusted", "stranger", tries=1),
+    _unsent("TLS with a server that has none", "no tls"),
     _unsent("TLS handshake that hangs", "mute tls"),
     *_refusals(),
     _sent("HTTP 401 whose body never ends", errors.KeyRefused, _status_and_silence, may_be_billed=False),
     _sent("redirect", UNREADABLE, _redirect, may_be_billed=False),
     _sent("hang before the headers", LATE, _mute, seconds=SHORT),
-    _sent("hang in the midst of the answer", CUT, _hang_in_midst, seconds=SHORT),
+    _sent("hang in the middle of the answer", CUT, _hang_in_midst, seconds=SHORT),
     _sent("one byte a second", LATE, _slow, seconds=SHORT),
     _sent("reset before the first byte", LOST, _reset_at_once),
     _sent("close before the first byte", LOST, _closed_at_once),
     _sent("reset after the first byte", LOST, _reset_after_one_byte),
-    _sent("reset in the midst of the answer", CUT, _reset_in_midst),
-    _sent("connection closed in the midst of the answer", CUT, _cut),
-    _sent("response that ends in the midst of the answer", CUT, _ended_early),
+    _sent("reset in the middle of the answer", CUT, _reset_in_midst),
+    _sent("connection closed in the middle of the answer", CUT, _cut),
+    _sent("response that ends in the middle of the answer", CUT, _ended_early),
     _sent("connection closed after the end mark", "whole", _cut_after_all),
-    _sent("error in the midst of a stream, or with status 200", errors.ServiceFailed, _error_in_midst),
-    _sent("bad JSON in the midst of the answer", CUT, _bad_json, UNREADABLE),
+    _sent("error in the middle of a stream, or with status 200", errors.ServiceFailed, _error_in_midst),
+    _sent("bad JSON in the middle of the answer", CUT, _bad_json, UNREADABLE),
     _sent("nothing but bad JSON", UNREADABLE, _nothing_but_bad_json),
     _sent("invalid UTF-8", "garbled", _invalid_utf8),
     _sent("HTML page with status 200", UNREADABLE, _html),
     _sent("empty body with status 200", UNREADABLE, _empty),
     _sent("HTTP 204", UNREADABLE, _no_content),
     _sent("wrong content type", "whole", _wrong_type),
-    _sent("JSON where a stream was asked for, or the reverse", "whole", _other_kind),
+    _sent("JSON instead of a stream, or the reverse", "whole", _other_kind),
     _sent("answer of 50 MB", "whole", _fifty_megabytes, seconds=30),
     _sent("line of 20 MB", "whole", _long_line, seconds=30),
     _sent("response of more than 64 MB", UNREADABLE, _endless, seconds=30),

@@ -1,4 +1,4 @@
-"""docs/faults.md, made from the table."""
+"""Writes docs/faults.md from the table of faults."""
 
 import sys
 from itertools import groupby
@@ -7,16 +7,16 @@ from tests.support.faults import FAULTS, Fault, Outcome
 
 HEAD = """# What goes wrong upstream, and what a caller gets
 
-Written by `python -m tests.support.faults_page > docs/faults.md` from the table that the tests run; a test fails
-where this page is older than the table. Each row is made on a real socket, for streamed and unstreamed requests.
+Written by `python -m tests.support.faults_page > docs/faults.md` from the table that the tests run; a test fails if
+this page is out of date. Each row is tested on a real socket, with streamed and unstreamed requests.
 
 - An **error** is a tool result with `isError`, whose text says what happened and what to do next.
-- **Cut short** and **garbled** are answers whose `warnings` say so. What arrived was paid for, so it is given; it is
-  never passed off as whole, and one that is cut short is never given again for the same question.
-- **May be billed** is what the error says. An answer, whole or not, is counted at its price.
-- **Requests** counts what goes out in all. A request is sent again only where it surely never started (no connection)
-  or was refused (429, 5xx): there are 3 attempts, with growing pauses and as `retry-after` asks. A gateway's timeout
-  (504, 524) that comes later than 10 seconds is not a refusal: it may be billed and is not sent again.
+- **Cut short** and **garbled** answers say so in their `warnings`. What arrived was paid for, so it is returned, but
+  never passed off as complete, and an answer that is cut short is never reused for the same question.
+- **May be billed** is what the error says. An answer, complete or not, counts at its price.
+- **Requests** counts all requests sent. A request is repeated only if it certainly never started (no connection) or
+  was refused (429, 5xx): there are 3 attempts, with growing pauses and as `retry-after` asks. A gateway's timeout
+  (504, 524) after more than 10 seconds is not a refusal: the request may be billed and is not repeated.
 
 | What happens | What a caller gets | May be billed | Requests |
 |---|---|---|---|
@@ -24,7 +24,7 @@ where this page is older than the table. Each row is made on a real socket, for 
 
 
 def page() -> str:
-    """The page, whole."""
+    """The complete page."""
     rows = [_row(group, next(iter(faults))) for group, faults in groupby(FAULTS, lambda fault: fault.group)]
     return HEAD + "\n".join(rows) + "\n"
 

@@ -11,6 +11,6 @@ from parallel_mcp.settings import Settings
 from parallel_mcp.stdio import engine
 
 if __name__ == "__main__":
-    # No waits between attempts; there are as many as there would be.
+    # No waits between attempts, but the usual number of them.
     stamina.set_testing(True, attempts=3, cap=True)
     anyio.run(engine.serve, build(Settings(**json.loads(sys.argv[1]))))

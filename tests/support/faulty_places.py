@@ -1,4 +1,4 @@
-"""The far edge of the matrix: one server that makes whichever fault a question names."""
+"""The upstream side of the fault tests: one server that produces the fault that a question names."""
 
 import contextlib
 import socket
@@ -14,7 +14,7 @@ from tests.support.upstream import Peer, RawUpstream, raw_upstream, self_made_tl
 
 
 async def by_question(peer: Peer) -> None:
-    """Make the fault that the question names between its last brackets; answer well where it names none."""
+    """Produce the fault named in the question's last brackets, or answer normally if there is none."""
     name = peer.received.question.rpartition("[")[2].removesuffix("]")
     fault = BY_NAME.get(name)
     await (fault.produce if fault is not None else answer_well)(peer)
@@ -29,7 +29,7 @@ async def places(folder: Path) -> AsyncIterator[tuple[dict[Place, str], RawUpstr
         no_tls = await stack.enter_async_context(_talking(b"220 hello\r\n"))
         mute = await stack.enter_async_context(_talking(b""))
         with socket.socket() as unused:
-            # Bound and not listening: a connection is refused, and nobody else gets the port.
+            # Bound but not listening: connections are refused, and nobody else gets the port.
             unused.bind(("127.0.0.1", 0))
             urls: dict[Place, str] = {
                 "answering": answering.url,
@@ -44,7 +44,7 @@ async def places(folder: Path) -> AsyncIterator[tuple[dict[Place, str], RawUpstr
 
 @asynccontextmanager
 async def _talking(greeting: bytes) -> AsyncIterator[int]:
-    """A server that says one thing and then waits; yields its port."""
+    """A server that sends one thing and then waits. Yields its port."""
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=0)
 
     async def serve(stream: SocketStream) -> None:

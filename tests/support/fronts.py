@@ -1,4 +1,4 @@
-"""A front as a process, before the real engine or before a scripted one."""
+"""A front as a process, with the real engine or a scripted one."""
 
 import json
 import os
@@ -45,11 +45,11 @@ class Recorder:
             file.write(name + "\\n")
 sys.meta_path.insert(0, Recorder())
 """
-"""A sitecustomize.py that writes the names of the modules that its process loads, to a file named by its number."""
+"""A sitecustomize.py that writes the names of the modules its process loads to a file named by its pid."""
 
 
 class Front(Pipe):
-    """A front, and the lines that it writes."""
+    """A front and the lines it writes."""
 
     async def request(self, number: int | str, method: str, params: Any = None) -> None:
         message = {"jsonrpc": "2.0", "id": number, "method": method}
@@ -59,7 +59,7 @@ class Front(Pipe):
         await self.stdin.send(json.dumps(message).encode() + b"\n")
 
     async def silence(self) -> bytes:
-        """All that stdout still has, once it and stderr are closed at the other end."""
+        """What is left in stdout, once both it and stderr are closed at the other end."""
         rest: list[bytes] = []
         with anyio.fail_after(10):
             async with anyio.create_task_group() as group:
@@ -78,7 +78,7 @@ async def _drain(stream: Any, into: list[bytes]) -> None:
 
 @asynccontextmanager
 async def scripted(engine: str, *arguments: str) -> AsyncIterator[Front]:
-    """A front before an engine that does what a text of Python says; `out`, `read` and `ready` are there for it."""
+    """A front with an engine scripted in Python, which can use `out`, `read` and `ready`."""
     from parallel_mcp.stdio.snapshot import Snapshot
 
     command = [sys.executable, "-c", _FRONT, _ENGINE + engine, Snapshot().version, *arguments]
@@ -94,7 +94,7 @@ async def fronted(
     python: Sequence[str] = (sys.executable,),
     **environment: str,
 ) -> AsyncIterator[Front]:
-    """The real front and its engine; in a session of its own, so that a test can kill its process group.
+    """The real front and its engine, in their own session so that a test can kill the process group.
 
     `python` is the interpreter, with what stands before it or its options.
     """
@@ -117,7 +117,7 @@ async def _running(command: list[str], environment: dict[str, str]) -> AsyncIter
 
 
 def engines(store: Path | str) -> list[int]:
-    """The processes that are engines on this store."""
+    """The engine processes on this store."""
     found = []
     for folder in Path("/proc").iterdir():
         try:

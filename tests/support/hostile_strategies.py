@@ -1,4 +1,4 @@
-"""What a confused model, a broken client or an attacker may send."""
+"""What a confused model, a broken client or an attacker might send."""
 
 import json
 from typing import Any
@@ -44,7 +44,7 @@ values = st.recursive(
 
 
 def nested(depth: int, kind: str) -> Any:
-    """So many lists, objects or schemas inside each other."""
+    """Lists, objects or schemas nested this deep."""
     value: Any = {}
     for _ in range(depth):
         value = [value] if kind == "list" else {"a": value} if kind == "object" else _inside(kind, value)
@@ -98,13 +98,13 @@ enums = st.lists(scalars, max_size=5) | st.builds(
 
 
 def some_of(keywords: dict[str, st.SearchStrategy[Any]], most: int = 4) -> st.SearchStrategy[dict[str, Any]]:
-    """An object with a few of the keywords; cheaper to generate than one in which each may be left out."""
+    """An object with a few of the keywords. Cheaper to generate than one in which each is optional."""
     pairs = [st.tuples(st.just(keyword), value) for keyword, value in keywords.items()]
     return st.lists(st.one_of(pairs), max_size=most).map(dict)
 
 
 def one_level(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """A schema, around schemas."""
+    """A schema that contains schemas."""
     return some_of(
         {
             "type": kinds | st.lists(kinds, max_size=3) | scalars,
@@ -153,7 +153,7 @@ subschemas = st.recursive(
 
 
 def _laughing(levels: int) -> dict[str, Any]:
-    """Each definition names the next one twice: small to write, and exponential to follow."""
+    """Each definition refers to the next one twice: small to write, exponential to follow."""
     definitions: dict[str, Any] = {
         f"l{level}": {"allOf": [{"$ref": f"#/$defs/l{level + 1}"}] * 2} for level in range(levels)
     }
@@ -162,18 +162,18 @@ def _laughing(levels: int) -> dict[str, Any]:
 
 
 def _rooted(properties: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    """A root that passes, so that what is inside is looked at."""
+    """A valid root, so that its content is checked."""
     return {"type": "object", "properties": properties, "$defs": definitions}
 
 
 def _crowded(names: int, items: int) -> dict[str, Any]:
-    """Many names that each of many alternatives asks for: small to write, and their product to check."""
+    """Many names, each required by many alternatives: small to write, but checking takes their product."""
     required = [f"n{number}" for number in range(names)]
     return _rooted({"a": {"type": "array", "items": {"anyOf": [{"required": required}] * items}}}, {})
 
 
 def _unique(depth: int) -> dict[str, Any]:
-    """Lists of lists whose items are to be compared with each other."""
+    """Lists of lists whose items have to be compared with each other."""
     inner: dict[str, Any] = {"type": "array", "uniqueItems": True}
     for _ in range(depth):
         inner = {"type": "array", "uniqueItems": True, "items": inner}
@@ -230,13 +230,13 @@ injected = st.dictionaries(
     values,
     max_size=2,
 )
-"""What hosts add to the arguments of a call."""
+"""Extras that hosts add to a call's arguments."""
 filled_in: st.SearchStrategy[dict[str, Any]] = st.dictionaries(
     st.sampled_from(list(_argument_values)),
     st.sampled_from([None, "", " ", "null", "None", "undefined", "{}", "[]", {}, [], "'id'", "research://id/md"]),
     max_size=6,
 )
-"""What models give for what they mean to leave out."""
+"""Values that models send for arguments they mean to omit."""
 arguments = (
     st.builds(lambda asked, schema: {**asked, "output_schema": schema}, asking, output_schemas)
     | st.builds(lambda asked, more: {**more, **asked}, asking, hostile_arguments)
@@ -308,7 +308,7 @@ messages = (
 
 
 def _mangled(message: Any, cut: int, junk: bytes) -> bytes:
-    """A message with something else in its midst."""
+    """A message with something else inserted."""
     data = encoded(message)
     cut %= len(data) + 1
     return data[:cut] + junk + data[cut:]
@@ -330,7 +330,7 @@ documents = st.sampled_from(
         *("*" * 20_000, "> " * 5_000 + "x", "`" * 9_999, "|" * 20_000, "![" * 5_000, "&" * 50_000, "a " * 20_000),
     ]
 )
-"""Questions whose shape is hard on a reader of Markdown or HTML."""
+"""Questions that are hard on a parser of Markdown or HTML."""
 chat_messages = st.lists(
     st.fixed_dictionaries(
         {"role": st.sampled_from(["user", "system", "assistant", "tool"]), "content": texts | documents | values}

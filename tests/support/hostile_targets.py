@@ -1,6 +1,6 @@
-"""Real processes that hostile input is thrown at, and the check of whatever they write back.
+"""Real processes to send hostile input to, and checks of what they write back.
 
-`HOSTILE_CASES` says how many cases there are in all; 10,000 unless it is set, and 100,000 before a release.
+`HOSTILE_CASES` is the total number of cases: 10,000 by default, and 100,000 before a release.
 """
 
 import http.client
@@ -34,15 +34,15 @@ HUGE = "<a number of five thousand digits>"
 
 
 def encoded(message: Any) -> bytes:
-    """JSON as some clients write it: NaN and lone surrogates included, and numbers that Python cannot print."""
+    """JSON as some clients write it, with NaN, lone surrogates, and numbers that Python cannot print."""
     return json.dumps(message).replace(f'"{HUGE}"', "9" * 5000).encode()
 
 
-# What comes back
+# Checking responses
 
 
 def conforming(message: Any) -> dict[str, Any]:
-    """The message, if it is a notification or a response as JSON-RPC 2.0 has them, and fit for a model to see."""
+    """The message, asserted to be a JSON-RPC 2.0 notification or response that is fit for a model to see."""
     assert isinstance(message, dict), message
     assert message["jsonrpc"] == "2.0", message
     if "method" in message:
@@ -76,18 +76,18 @@ def _texts(message: Mapping[str, Any]) -> Iterator[str]:
 
 
 class Victim:
-    """A process of ours, and how much memory it has taken so far."""
+    """One of our processes, and the memory it has used so far."""
 
     def __init__(self, process: "subprocess.Popen[bytes]", log: Path) -> None:
         self.process = process
         self.log = log
 
     def memory(self) -> int:
-        """Resident, in KiB; a front's with its engine's."""
+        """Resident memory in KiB, of a front and its engine together."""
         return sum(_resident(number) for number in (self.process.pid, *_children(self.process.pid)))
 
     def check(self) -> None:
-        """It lives, and nothing took it by surprise."""
+        """Assert that it is alive and logged nothing unexpected."""
         assert self.process.poll() is None, self.log.read_text("utf-8", "replace")[-3000:]
         said = self.log.read_text("utf-8", "replace")
         for words in NEVER_LOGGED:
@@ -98,7 +98,7 @@ class Victim:
 def started(
     folder: Path, upstream: str, *command: str, program: Sequence[str] = ("-m", "parallel_mcp"), **pipes: Any
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """`parallel-mcp` with that command, as a process with its log in a folder."""
+    """`parallel-mcp` with this command, as a process that logs to a folder."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PARALLEL_")}
     environment |= {
         "PARALLEL_API_KEY": "k",
@@ -159,33 +159,33 @@ class Pipes(Victim):
         self._lines.put(b"")
 
     def write(self, line: bytes) -> None:
-        """A line, whatever is in it."""
+        """Send a line, whatever is in it."""
         assert self.process.stdin is not None
         self.process.stdin.write(line + b"\n")
         self.process.stdin.flush()
 
     def send(self, method: str, params: Mapping[str, Any]) -> str:
-        """A request; its number."""
+        """Send a request. Returns its number."""
         number = f"ours-{next(self._numbers)}"
         whole = {**params, "_meta": META} if self.era == MODERN else dict(params)
         self.write(encoded({"jsonrpc": "2.0", "id": number, "method": method, "params": whole}))
         return number
 
     def read(self) -> dict[str, Any]:
-        """The next message, which is checked."""
+        """The next message, checked."""
         line = self._lines.get(timeout=PATIENCE)
         assert line, self.log.read_text("utf-8", "replace")[-3000:]
         return conforming(json.loads(line))
 
     def ask(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
-        """The answer to a request; whatever else has come before it is checked, too."""
+        """The response to a request. Everything received before it is checked, too."""
         number = self.send(method, params)
         while (message := self.read()).get("id") != number:
             pass
         return message
 
     def collect(self, numbers: set[str]) -> None:
-        """Wait for the answers to requests. One that cannot be read at all is answered without its number."""
+        """Wait for the responses to requests. An unreadable request is answered without its number."""
         waiting = set(numbers)
         unread = 0
         while len(waiting) > unread:
@@ -194,11 +194,11 @@ class Pipes(Victim):
             unread += "error" in message and message["id"] is None
 
     def settle(self) -> None:
-        """Have everything that was written so far read by the server; the front answers the lists itself."""
+        """Make the server read everything written so far. The front answers the lists itself."""
         self.ask("resources/read", {"uri": "research://"})
 
     def join(self) -> None:
-        """Wait for the reader, once the process is gone."""
+        """Wait for the reader, once the process has exited."""
         self._reader.join(PATIENCE)
 
 
@@ -217,7 +217,7 @@ def pipes(folder: Path, upstream: str, era: str) -> Iterator[Pipes]:
 
 
 class Port(Victim):
-    """A server that listens on a port of the loopback."""
+    """A server that listens on a loopback port."""
 
     def __init__(self, process: "subprocess.Popen[bytes]", log: Path, port: int) -> None:
         super().__init__(process, log)
@@ -250,7 +250,7 @@ class Port(Victim):
         raise AssertionError("unreachable")
 
     def raw(self, data: bytes) -> bytes:
-        """The first bytes of whatever it says to bytes that need not be HTTP; empty where it just closes."""
+        """The first bytes of its reply to bytes that may not be HTTP. Empty if it just closes."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE) as connection:
             try:
                 connection.sendall(data)
@@ -279,7 +279,7 @@ class Port(Victim):
 
 @contextmanager
 def port(folder: Path, upstream: str, *command: str, program: Sequence[str] = ("-m", "parallel_mcp")) -> Iterator[Port]:
-    """A command that listens; ready when it does."""
+    """A command that listens, ready once it does."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         number = int(probe.getsockname()[1])
@@ -298,7 +298,7 @@ def port(folder: Path, upstream: str, *command: str, program: Sequence[str] = ("
 
 
 class Tally:
-    """How many cases of its share a victim has had, and its memory after the first half of them."""
+    """Counts the cases that a process under test has had, and notes its memory after the first half."""
 
     def __init__(self, victim: Victim, share: float) -> None:
         self.cases = max(int(CASES * share), 20)
@@ -307,13 +307,13 @@ class Tally:
         self._half = 0
 
     def count(self) -> None:
-        """One more was taken."""
+        """Count a case."""
         self.seen += 1
         if self.seen == self.cases // 2:
             self._half = self._victim.memory()
 
     def check(self) -> None:
-        """All of them were, the victim is well, and its memory has settled."""
+        """Assert that all cases ran, that the process is healthy, and that its memory has settled."""
         self._victim.check()
         assert self.seen >= self.cases, f"{self.seen} cases of {self.cases}"
         end = self._victim.memory()

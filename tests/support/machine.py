@@ -1,7 +1,7 @@
 """Workers, callers and a model of Parallel, interleaved over a real store by hypothesis.
 
 The machine keeps a model of what the store must hold and compares it after every step. It knows
-nothing of how a store works: what it checks is what the desk, the tools and a person rely on.
+nothing about how a store works: it checks what the service, the tools and people rely on.
 """
 
 import sys
@@ -25,15 +25,15 @@ QUESTIONS = ("Why?", "How?")
 WORKERS = 3
 
 PASSING = (4, 4, 8, 16, 16, 32, -8)
-"""Seconds: some leases lapse, and once in a while the clock is set back. Multiples of four, so that none
-comes near a lease's fifteen, for Redis's clock goes on by itself."""
+"""Seconds: some leases lapse, and sometimes the clock is set back. Multiples of four, so that none
+comes near a lease's fifteen, since Redis's clock keeps running."""
 
 some = st.integers(0, 11)
 
 
 @dataclass(eq=False)
 class Line:
-    """What the ledger must say of one request."""
+    """What the ledger must say about one request."""
 
     scope: Scope
     state: str = "sent"
@@ -41,7 +41,7 @@ class Line:
 
 @dataclass(eq=False)
 class Known:
-    """What a row must be."""
+    """What a row must look like."""
 
     research_id: str
     scope: Scope
@@ -62,7 +62,7 @@ class Known:
 
 @dataclass(eq=False)
 class InFlight:
-    """A request that a worker believes to be its own."""
+    """A request that a worker believes it owns."""
 
     known: Known
     line: Line
@@ -71,7 +71,7 @@ class InFlight:
 
 @dataclass(eq=False)
 class Worker:
-    """A process. What it saw may be long out of date."""
+    """A process. What it saw may be out of date."""
 
     name: str
     store: Store
@@ -82,7 +82,7 @@ class Worker:
 
 
 class Stores(RuleBasedStateMachine):
-    """The machine. A subclass says with `open` which store it drives, and with `waits` how a call is waited for."""
+    """The machine. A subclass defines the store it drives with `open`, and how to wait for a call with `waits`."""
 
     waits: ClassVar[Callable[[Coroutine[Any, Any, Any]], Any]]
     open: ClassVar[Callable[[AsyncExitStack, Clock], Callable[[], Store]]]
@@ -102,7 +102,7 @@ class Stores(RuleBasedStateMachine):
         self.step = 0
 
     def wait(self, call: Coroutine[Any, Any, T]) -> T:
-        """What a call of the store gives."""
+        """The result of a call to the store."""
         result: T = type(self).waits(call)
         return result
 
@@ -120,7 +120,7 @@ class Stores(RuleBasedStateMachine):
             row, entry = self.wait(worker.store.add_or_join(new))
         except BudgetReached:
             assert not short, "refused although the budget allows it"
-            assert not under_way, "refused although it is under way"
+            assert not under_way, "refused although it is in flight"
             return
         if under_way:
             assert entry == "joined"
@@ -133,10 +133,10 @@ class Stores(RuleBasedStateMachine):
             assert not fresh
             assert row.read_at - (known.finished_at or 0) < 60
         else:
-            assert entry == "added", "joined what is not under way"
+            assert entry == "added", "joined what is not in flight"
             assert short, "added past the budget"
             recent = [one for one in like if one.reusable and row.read_at - (one.finished_at or 0) < 59]
-            assert fresh or not recent, "sent anew although it was answered lately"
+            assert fresh or not recent, "sent again although it was answered recently"
             self.granted(worker, row, whose, question)
             if sends:
                 self.leaves(worker, self.rows[-1])
@@ -153,13 +153,13 @@ class Stores(RuleBasedStateMachine):
     @rule(who=some, which=some, scope=some, waits=st.booleans())
     def look(self, who: int, which: int, scope: int, waits: bool) -> None:
         worker, known = pick(self.awake(), who), late(self.rows, which)
-        # Mostly the owner, now and then somebody else with the right id.
+        # Mostly the owner, sometimes somebody else with the right id.
         whose = pick(SCOPES, scope) if scope > 8 else known.scope
         row = self.wait(worker.store.get(known.research_id, whose, worker.name if waits else None))
         if whose != known.scope:
-            assert row is None, "somebody read another's research"
+            assert row is None, "somebody read another's research run"
             return
-        assert row is not None, "a research was lost"
+        assert row is not None, "a research run was lost"
         self.same(row)
         worker.seen[row.research_id] = row
         if waits and row.status == "working":
@@ -176,11 +176,11 @@ class Stores(RuleBasedStateMachine):
     @precondition(lambda self: any(known.status == "working" for known in self.rows) and self.awake())
     @rule(who=some, which=some, sends=st.booleans())
     def lapse_and_take_over(self, who: int, which: int, sends: bool) -> None:
-        """What takes several rules otherwise, and is what matters most."""
+        """What otherwise takes several rules, and matters most."""
         worker, known = pick(self.awake(), who), late([row for row in self.rows if row.status == "working"], which)
         self.clock.pass_by(16)
         seen = self.wait(worker.store.get(known.research_id, known.scope))
-        assert seen is not None, "a research was lost"
+        assert seen is not None, "a research run was lost"
         self.same(seen)
         if not works_on(worker, known.research_id):
             self.claimed(worker, seen, 7)
@@ -199,7 +199,7 @@ class Stores(RuleBasedStateMachine):
             assert not twice
             assert not short, "refused although the budget allows it"
             return
-        assert (row is not None) == as_seen, "a claim that must not be, or a lapsed row that cannot be claimed"
+        assert (row is not None) == as_seen, "a claim that must not succeed, or a lapsed row that cannot be claimed"
         if row is None:
             return
         assert known is not None
@@ -234,7 +234,7 @@ class Stores(RuleBasedStateMachine):
         known = in_flight.known
         row = self.wait(worker.store.renew(known.research_id, worker.name))
         if row is None:
-            assert known in self.forgotten, "a research was lost"
+            assert known in self.forgotten, "a research run was lost"
             return
         if known.status == "working" and known.holder == worker.name:
             known.due = row.read_at + LEASE_SECONDS
@@ -254,10 +254,10 @@ class Stores(RuleBasedStateMachine):
     @precondition(lambda self: any(worker.ended for worker in self.awake()))
     @rule(who=some, which=some)
     def store_an_answer_again(self, who: int, which: int) -> None:
-        """As the desk does when it does not know whether the store has it."""
+        """As the service does if it does not know whether the store has it."""
         worker = pick([worker for worker in self.awake() if worker.ended], who)
         known, content = pick(worker.ended, which)
-        # Meanwhile it may have begun anew with the same research.
+        # It may have started again on the same research run.
         if not any(in_flight.known is known for in_flight in worker.flights):
             self.finished(worker, known, content, True)
 
@@ -266,7 +266,7 @@ class Stores(RuleBasedStateMachine):
         if known in self.forgotten:
             assert row is None
             return
-        assert row is not None, "a research was lost"
+        assert row is not None, "a research run was lost"
         if known.status != "completed":
             known.reusable = reusable and known.status == "working"
             known.status, known.content, known.finished_at = "completed", content, row.read_at
@@ -282,7 +282,7 @@ class Stores(RuleBasedStateMachine):
         self.settled(in_flight, "maybe" if maybe else "unsent")
         row = self.wait(worker.store.finish(known.research_id, worker.name, failed("No.", may_be_billed=maybe)))
         if row is None:
-            assert known in self.forgotten, "a research was lost"
+            assert known in self.forgotten, "a research run was lost"
             return
         if known.status == "working" and known.holder == worker.name:
             known.status, known.holder, known.due, known.finished_at = "failed", None, None, row.read_at
@@ -315,13 +315,13 @@ class Stores(RuleBasedStateMachine):
         whose = pick(SCOPES, scope) if scope > 8 else known.scope
         row = self.wait(worker.store.cancel(known.research_id, whose, worker.name))
         if whose != known.scope:
-            assert row is None, "somebody cancelled another's research"
+            assert row is None, "somebody cancelled another's research run"
             return
-        assert row is not None, "a research was lost"
+        assert row is not None, "a research run was lost"
         if known.status == "working":
             known.looked.pop(worker.name, None)
             waiting = [row.read_at - at for at in known.looked.values()]
-            # A waiter is noted for a lease's time, and the note need not be renewed in its first half.
+            # A waiter is noted for the time of a lease, and the note need not be renewed in its first half.
             if any(ago < LEASE_SECONDS / 2 - 1 for ago in waiting):
                 assert row.status == "working", "stopped although somebody waits"
             elif all(ago >= LEASE_SECONDS for ago in waiting):
@@ -345,7 +345,7 @@ class Stores(RuleBasedStateMachine):
         if sure:
             return
         gone = self.wait(worker.store.forget(whose, known.research_id))
-        assert gone == (1 if whose == known.scope else 0), "somebody forgot another's research"
+        assert gone == (1 if whose == known.scope else 0), "somebody deleted another's research run"
         if gone:
             self.rows.remove(known)
             self.forgotten.append(known)
@@ -361,7 +361,7 @@ class Stores(RuleBasedStateMachine):
 
     @rule(who=some, really=st.integers(0, 4))
     def crash(self, who: int, really: int) -> None:
-        """What it had out stays in the ledger: nobody knows whether it was billed."""
+        """Its requests in flight stay in the ledger, since nobody knows whether they were billed."""
         if not really:
             place = who % WORKERS
             self.workers[place] = Worker(f"worker {self.born}", self.make())
@@ -371,7 +371,7 @@ class Stores(RuleBasedStateMachine):
 
     @invariant()
     def it_holds(self) -> None:
-        """One scope now and then, by turns; what a step gives is compared at once in any case."""
+        """Check one scope occasionally, in turns. The result of a step is always compared at once."""
         self.step += 1
         if self.step % 4 == 0:
             self.check(SCOPES[self.step // 4 % len(SCOPES)])
@@ -379,7 +379,7 @@ class Stores(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Everything, at the end."""
         try:
-            # Not where it is broken already: the first break is the one to tell.
+            # Not if it has failed already: the first failure is the one to report.
             for scope in SCOPES if sys.exc_info()[0] is None else ():
                 self.check(scope)
         finally:
@@ -387,14 +387,14 @@ class Stores(RuleBasedStateMachine):
             self.wait(self.stack.aclose())
 
     def check(self, scope: Scope) -> None:
-        """The scope's rows and its ledger are what they must be, and nobody else is among them."""
+        """The scope's rows and ledger are as expected, and nobody else's are among them."""
         store = self.workers[0].store
         rows = self.wait(store.list(scope))
         mine = [known for known in self.rows if known.scope == scope]
         ordered = sorted(mine, key=lambda known: (known.created_at, known.research_id), reverse=True)
         assert [row.research_id for row in rows] == [known.research_id for known in ordered]
         for row in rows:
-            # The list has no answers; the row itself has.
+            # The list has no answers, but the row does.
             assert row.answer is None
             whole = self.wait(store.get(row.research_id, scope))
             assert whole is not None
@@ -410,11 +410,11 @@ class Stores(RuleBasedStateMachine):
         assert near(sum(line.maybe_usd for line in spent), PRICE * len(doubtful))
 
     def same(self, row: ResearchRun) -> None:
-        """The row is what it must be."""
+        """The row is as expected."""
         known = self.known(row.research_id)
-        assert known is not None, "a research that nobody asked for"
+        assert known is not None, "a research run that nobody asked for"
         assert (row.scope, row.question.text) == (known.scope, known.text)
-        assert (row.status, content_of(row)) == (known.status, known.content), "lost, changed or thrown away"
+        assert (row.status, content_of(row)) == (known.status, known.content), "lost, changed or discarded"
         assert (row.attempts, row.holder) == (known.attempts, known.holder)
         assert same_time(row.due, known.due)
         assert same_time(row.finished_at, known.finished_at)
@@ -435,7 +435,7 @@ class Stores(RuleBasedStateMachine):
         return next((known for known in self.rows if known.research_id == research_id), None)
 
     def budget(self, scope: Scope, short: int) -> float | None:
-        """None, or one that is short by half a request or just enough."""
+        """None, or a budget that is half a request short or just enough."""
         if short > 3:
             return None
         spent = PRICE * len([line for line in self.lines if line.scope.payer == scope.payer])
@@ -463,7 +463,7 @@ def works_on(worker: Worker, research_id: str) -> bool:
 
 
 def late(items: Any, number: int) -> Any:
-    """Mostly one of the last two, for what is under way is the more interesting."""
+    """Mostly one of the last two, since rows in flight are more interesting."""
     return items[number % len(items)] if number > 8 else items[-1 - number // 6 % len(items)]
 
 

@@ -24,7 +24,7 @@ META = {
 HELLO = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
 
 
-QUIET_SECONDS = 5.0  # five times the second within which the process has to be gone
+QUIET_SECONDS = 5.0  # five times the second within which the process has to exit
 
 
 class Pipe:
@@ -64,7 +64,7 @@ class Pipe:
 @asynccontextmanager
 async def started(upstream: Upstream, *flags: str, **env: str) -> AsyncIterator[Pipe]:
     command = [sys.executable, "-W", "error", "-m", "parallel_mcp", "--store", "memory:", *flags]
-    if os.environ.get("TESTS_NO_FRONT"):  # the leg of CI that serves in one process
+    if os.environ.get("TESTS_NO_FRONT"):  # the CI job that serves in one process
         command.append("--no-front")
     environment = {"PARALLEL_API_KEY": "k", "PARALLEL_BASE_URL": upstream.url, **env}
     async with await anyio.open_process(command, stdin=subprocess.PIPE, stderr=None, env=environment) as process:

@@ -1,4 +1,4 @@
-"""The client's side of the tasks extension, for which the SDK has the hooks and no more."""
+"""The client's side of the tasks extension, for which the SDK has only hooks."""
 
 from collections.abc import Callable
 from typing import Any, Literal
@@ -13,7 +13,7 @@ IDENTIFIER = "io.modelcontextprotocol/tasks"
 
 
 class Task(Result):
-    """A task as `tasks/get` shows it."""
+    """A task as `tasks/get` returns it."""
 
     task_id: str
     status: Literal["working", "completed", "failed", "cancelled", "input_required"]
@@ -26,7 +26,7 @@ class Task(Result):
 
 
 class Handle(Task):
-    """A task as it takes the place of a tool's result."""
+    """A task in place of a tool's result."""
 
     result_type: Literal["task"]
 
@@ -55,7 +55,7 @@ class UpdateTask(Request[UpdateParams, Literal["tasks/update"]]):
 
 
 class Tasks(ClientExtension):
-    """Declares the extension; a call that became a task is polled to its end."""
+    """Declares the extension. A call that became a task is polled to its end."""
 
     identifier = IDENTIFIER
 
@@ -71,13 +71,13 @@ class Tasks(ClientExtension):
 
 
 async def call(client: Client, question: str = "Why?", **arguments: Any) -> Any:
-    """What `deep_research` gives: a Handle or a CallToolResult."""
+    """The result of `deep_research`: a Handle or a CallToolResult."""
     given = {"question": question, "model": "lite", **arguments}
     return await client.session.call_tool("deep_research", given, allow_claimed=True)
 
 
 async def started(client: Client, question: str = "Why?", **arguments: Any) -> Handle:
-    """The handle of a research that becomes a task."""
+    """The handle of a research run that becomes a task."""
     handle = await call(client, question, **arguments)
     assert isinstance(handle, Handle), handle
     return handle
@@ -97,7 +97,7 @@ async def update(session: ClientSession, task_id: str) -> Result:
 
 
 async def until(session: ClientSession, task_id: str, condition: Callable[[Task], bool]) -> Task:
-    """Poll, as this protocol has it, until the task is as wanted."""
+    """Poll, as the protocol says, until the task is as wanted."""
     with anyio.fail_after(20):
         while not condition(task := await get(session, task_id)):
             await anyio.sleep(0.01)

@@ -1,4 +1,4 @@
-"""What the tests of safety and telemetry share."""
+"""Shared by the tests of secrets and telemetry."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""A real redis-server in a folder of its own, with its append-only file on."""
+"""A real redis-server in its own folder, with its append-only file on."""
 
 import contextlib
 import shutil
@@ -16,7 +16,7 @@ import redis
 
 
 class RedisServer:
-    """It can be killed and started again, on the same port and with the data that it had written."""
+    """It can be killed and restarted, on the same port and with the data it had written."""
 
     def __init__(self, folder: Path, *options: str) -> None:
         self._folder = folder
@@ -56,7 +56,7 @@ class RedisServer:
         self._end(signal.SIGKILL)
 
     def pause(self) -> None:
-        """It takes connections and does not answer any more."""
+        """It accepts connections but does not respond any more."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
 
@@ -66,7 +66,7 @@ class RedisServer:
         self._process.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
-        """Stop it, if it runs."""
+        """Stop it, if it is running."""
         self._end(signal.SIGKILL)
 
     def _end(self, how: signal.Signals) -> None:
@@ -78,7 +78,7 @@ class RedisServer:
 
 @contextmanager
 def redis_running(*options: str) -> Iterator[RedisServer]:
-    """A server for as long as the block lasts; skips the test where redis-server is not installed."""
+    """A server for the duration of the block. Skips the test if redis-server is not installed."""
     if shutil.which("redis-server") is None:
         pytest.skip("redis-server is not installed: apt-get install redis-server")
     # Not in pytest's folders: the path of a Unix socket may have 107 characters at most.

@@ -14,7 +14,7 @@ QUESTION = "How does the with statement use a context manager?"
 
 
 class Caller:
-    """A client of one running sandbox, and the sandbox's app to look into."""
+    """A client of a running sandbox, and the sandbox's app to inspect."""
 
     def __init__(self, client: httpx2.AsyncClient, app: Starlette, url: str) -> None:
         self.client = client

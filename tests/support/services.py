@@ -1,4 +1,4 @@
-"""A desk with short terms over a scripted upstream, and a store whose clock can be moved."""
+"""A research service with short times over a scripted upstream, and a store whose clock can be moved."""
 
 import time
 from collections.abc import Callable
@@ -30,11 +30,11 @@ CONFIG = ServiceConfig(PRICES, renew_seconds=0.05, poll_seconds=0.02)
 
 
 LONG = 30.0
-"""Seconds that no test waits for: what ends a wait is an event."""
+"""Seconds that no test waits for: events end the waits."""
 
 
 SOON = 5.0
-"""Five times the second within which a request has to be closed and a desk has to be gone."""
+"""Five times the second within which a request has to be closed and a service has to end."""
 
 
 def principal_of(caller: str = "local", key: str = "k", origin: str = ORIGIN) -> Principal:
@@ -50,7 +50,7 @@ def ignore(_: str) -> None:
 
 @dataclass
 class Clock:
-    """A store's clock: ahead of the machine's by as much as a test says."""
+    """A store's clock, ahead of the machine's by as much as a test says."""
 
     ahead: float = 0.0
 
@@ -60,7 +60,7 @@ class Clock:
 
 @dataclass
 class ProgressLog:
-    """Collects words of progress, and lets a test wait for some."""
+    """Collects progress, and lets a test wait for it."""
 
     words: list[str] = field(default_factory=list)
     _news: anyio.Event = field(default_factory=anyio.Event)
@@ -82,7 +82,7 @@ OpenService = Callable[..., AbstractAsyncContextManager[ResearchService]]
 async def left_behind(
     store: Store, principal: Principal = LOCAL, question: Question = QUESTION, price: float = PRICES["base"]
 ) -> ResearchRun:
-    """A row whose process is gone: it was added and sent, and nobody renews its lease."""
+    """A row whose process has died: it was added and sent, but nobody renews its lease."""
     new = NewRun(
         scope=principal.scope,
         key=join_key(principal.scope, question),
@@ -105,7 +105,7 @@ async def asked(
     seconds: float = LONG,
     fresh: bool = False,
 ) -> tuple[ResearchRun, bool]:
-    """Ask and wait, as the tool does: the row, and whether this call sent a request."""
+    """Ask and wait, as the tool does. Returns the row, and whether this call sent a request."""
     with anyio.fail_after(20):
         row, entry = await service.ask(principal, question, fresh=fresh)
         row, took_over = await service.wait(principal, row.research_id, seconds, ignore)
@@ -124,7 +124,7 @@ async def requests_paid(store: Store, principal: Principal = LOCAL) -> int:
 
 
 async def eventually(condition: Callable[[], object]) -> None:
-    """Wait for what gives no event."""
+    """Wait for something that has no event."""
     with anyio.fail_after(20):
         while not condition():
             await anyio.sleep(0.01)

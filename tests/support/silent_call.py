@@ -1,4 +1,4 @@
-"""A real nginx before a server of ours, and calls through it, byte by byte."""
+"""A real nginx in front of our server, and calls through it, byte by byte."""
 
 import json
 import os
@@ -44,13 +44,13 @@ http {{
 
 
 def nginx_program() -> str | None:
-    """Where nginx is installed; Debian keeps it out of a user's PATH."""
+    """The path of nginx, which Debian keeps out of a user's PATH."""
     return shutil.which("nginx", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"]))
 
 
 @asynccontextmanager
 async def nginx(target: str, idle_seconds: int) -> AsyncIterator[str]:
-    """nginx on a free port, which gives a server up that sends nothing for `idle_seconds`; yields its URL."""
+    """nginx on a free port, which gives up on a server that sends nothing for `idle_seconds`. Yields its URL."""
     program = nginx_program()
     assert program is not None
     with tempfile.TemporaryDirectory() as name:
@@ -89,7 +89,7 @@ def _free_port() -> int:
 
 @dataclass
 class SilentCall:
-    """A call of deep_research with `core`, and what came back of it so far."""
+    """A call of deep_research with `core`, and what has come back so far."""
 
     era: str
     with_token: bool
@@ -106,11 +106,11 @@ class SilentCall:
 
     @property
     def question(self) -> str:
-        """One of its own, so that none joins another."""
+        """A question of its own, so that no call joins another."""
         return f"Why so silent, {self.name}?"
 
     async def run(self, url: str, idle_seconds: float, on_progress: Callable[[], None] = lambda: None) -> None:
-        """Ask at `url`, and take what comes. A time of `idle_seconds` without a byte breaks the call off."""
+        """Call `url` and take what comes. `idle_seconds` without a byte break off the call."""
         timeout = httpx2.Timeout(idle_seconds)
         try:
             async with (
@@ -130,7 +130,7 @@ class SilentCall:
         on_progress()
 
     def result(self) -> dict[str, Any]:
-        """The result: in the last event, or in plain JSON."""
+        """The result, in the last event or as plain JSON."""
         assert self.broken is None, f"{self.name}: {self.broken} after {self.body[-300:]!r}"
         assert self.status == 200, f"{self.name}: HTTP {self.status}"
         events = [line[5:] for line in self.body.splitlines() if line.startswith(b"data:") and line[5:].strip()]
@@ -160,7 +160,7 @@ class SilentCall:
 
 @dataclass
 class SilentCalls:
-    """One call for each era, with and without a progress token, all at the same time."""
+    """One call per era, with and without a progress token, all at the same time."""
 
     calls: list[SilentCall] = field(
         default_factory=lambda: [SilentCall(era, token) for era, token in product(VERSIONS, (True, False))]
@@ -168,7 +168,7 @@ class SilentCalls:
     _news: anyio.Event = field(default_factory=anyio.Event)
 
     async def run(self, url: str, idle_seconds: float) -> None:
-        """Make them; over when each of them is."""
+        """Make them, until each has ended."""
         async with anyio.create_task_group() as group:
             for call in self.calls:
                 group.start_soon(call.run, url, idle_seconds, self._tell)
@@ -178,6 +178,6 @@ class SilentCalls:
         self._news = anyio.Event()
 
     async def until_each_has(self, parts: int) -> None:
-        """Wait until each call has got so many pieces, or has ended without."""
+        """Wait until each call has received so many pieces, or has ended without."""
         while any(call.parts < parts and call.broken is None for call in self.calls):
             await self._news.wait()

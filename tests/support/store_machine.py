@@ -1,4 +1,4 @@
-"""Driving the state machine of a store over every kind of store."""
+"""Drives the state machine over every kind of store."""
 
 import itertools
 import secrets
@@ -41,7 +41,7 @@ Wait = Callable[[Coroutine[Any, Any, Any]], Any]
 
 
 def inline(kind: type[SQLiteStore]) -> type[SQLiteStore]:
-    """A SQLite store without its thread: the same transactions at a tenth of the time."""
+    """A SQLite store without its thread: the same transactions in a tenth of the time."""
 
     class Inline(kind):  # type: ignore[valid-type, misc]
         async def _run(self, work: Work[T], *, durable: bool = False) -> T:
@@ -58,7 +58,7 @@ def inline(kind: type[SQLiteStore]) -> type[SQLiteStore]:
 
 
 def in_memory(kind: type[SQLiteStore] = SQLiteStore) -> Open:
-    """All workers upon one database in memory."""
+    """All workers share one database in memory."""
     kind = inline(kind)
 
     def opened(stack: AsyncExitStack, clock: Clock) -> Callable[[], Store]:
@@ -70,7 +70,7 @@ def in_memory(kind: type[SQLiteStore] = SQLiteStore) -> Open:
 
 
 def in_a_file() -> Open:
-    """Each worker with a connection of its own to one file."""
+    """Each worker has its own connection to one file."""
     kind = inline(SQLiteStore)
     shm = Path("/dev/shm")
 
@@ -88,7 +88,7 @@ def in_a_file() -> Open:
 
 
 def in_redis(url: str, script: str | None = None) -> Open:
-    """Each history upon keys of its own."""
+    """Each history has its own keys."""
     run, numbers = secrets.token_hex(4), itertools.count()
 
     def opened(stack: AsyncExitStack, clock: Clock) -> Callable[[], Store]:
@@ -100,7 +100,7 @@ def in_redis(url: str, script: str | None = None) -> Open:
 
 
 def drive(opened: Open, wait: Wait, how: settings = FOR_CI) -> list[int]:
-    """Run the machine; how many steps each history had."""
+    """Run the machine. Returns how many steps each history had."""
     steps: list[int] = []
     kind = type("Driven", (Stores,), {"waits": staticmethod(wait), "open": staticmethod(opened), "steps": steps})
     run_state_machine_as_test(kind, settings=how, _min_steps=30)
@@ -108,7 +108,7 @@ def drive(opened: Open, wait: Wait, how: settings = FOR_CI) -> list[int]:
 
 
 def at_once(call: Coroutine[Any, Any, Any]) -> Any:
-    """What a call gives that waits for nothing."""
+    """The result of a call that waits for nothing."""
     try:
         call.send(None)
     except StopIteration as done:

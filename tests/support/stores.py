@@ -10,7 +10,7 @@ from parallel_mcp.research import NewRun, Outcome, ResearchRun, Scope, Store, jo
 from parallel_mcp.stores.redis import RedisStore, lua
 
 NOON = 1_790_424_000.0
-"""Far from midnight, so that no test meets a new day by accident."""
+"""Far from midnight, so that no test crosses into a new day by accident."""
 
 
 ALICE = Scope("alice", "payer", "https://api")
@@ -30,7 +30,7 @@ class Clock:
 
 
 def redis_offset(clock: Clock) -> Callable[[], float]:
-    """What makes Redis's clock show the test's; it goes on by itself meanwhile, in milliseconds."""
+    """The offset that makes Redis's clock show the test's time. It keeps running, by milliseconds."""
     began = time.time()
     return lambda: clock() - began
 
@@ -39,7 +39,7 @@ NOW = "local now = time[1] * 1000000 + time[2]"
 
 
 class ShiftedRedisStore(RedisStore):
-    """A store in Redis whose script sees the test's clock."""
+    """A store in Redis whose script uses the test's clock."""
 
     def __init__(self, url: str, clock: Clock, *, script: str | None = None, **more: Any) -> None:
         super().__init__(url, **more)
@@ -56,7 +56,7 @@ class ShiftedRedisStore(RedisStore):
 
 @dataclass
 class StoreUnderTest:
-    """A store under test, and as many more as it takes upon the same data."""
+    """A store under test, and as many more as needed on the same data."""
 
     store: Store
     clock: Clock
@@ -64,7 +64,7 @@ class StoreUnderTest:
     kind: str
 
     def another(self) -> Store:
-        """Another store upon the same data, as another process has it."""
+        """Another store on the same data, as in another process."""
         return self.open_another()
 
 
@@ -77,7 +77,7 @@ def asked(
     budget: float | None = None,
     reuse: float = 600,
 ) -> NewRun:
-    """A question as it is handed to a store."""
+    """A question as handed to a store."""
     question = Question(text=text, model="base", instructions="In short.", output_schema={"type": "object"})
     return NewRun(
         scope=scope,
@@ -114,7 +114,7 @@ def failed(error: str = "It broke.", *, may_be_billed: bool = False) -> Outcome:
 
 
 async def added(store: Store, new: NewRun) -> ResearchRun:
-    """A row that is surely new."""
+    """A row, asserted to be new."""
     row, entry = await store.add_or_join(new)
     assert entry == "added"
     return row

@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 
 class Exporter(InMemorySpanExporter):
-    """Keeps spans only while a test looks, for the provider outlives the test."""
+    """Keeps spans only while a test looks, because the provider outlives the test."""
 
     looking = False
 
@@ -32,7 +32,7 @@ class Telescope:
     )
 
     def spans(self, name: str) -> list[ReadableSpan]:
-        """The server's own spans of this name, in the order in which they ended."""
+        """The server's own spans with this name, in the order they ended."""
         return [
             span
             for span in self.exporter.get_finished_spans()
@@ -40,7 +40,7 @@ class Telescope:
         ]
 
     def points(self) -> dict[str, list[Any]]:
-        """What was measured since this was last asked, by the metric's name."""
+        """What was measured since the last call, by metric name."""
         data = self.reader.get_metrics_data()
         found: dict[str, list[Any]] = {}
         for resource in data.resource_metrics if data else ():
@@ -50,7 +50,7 @@ class Telescope:
         return found
 
     def everything(self) -> str:
-        """All spans, as an exporter would write them down."""
+        """All spans, as an exporter would write them."""
         return "\n".join(span.to_json() for span in self.exporter.get_finished_spans())
 
 
@@ -65,7 +65,7 @@ def _installed() -> Telescope:
 
 
 def installed() -> Telescope:
-    """The one of this process, with nothing in it."""
+    """The telescope of this process, emptied."""
     telescope = _installed()
     telescope.exporter.clear()
     telescope.points()

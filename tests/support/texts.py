@@ -1,6 +1,6 @@
-"""Every text of the project that a person or a model reads, one a line: `python -m tests.support.texts [FOLDER ...]`.
+"""Every text that a person or a model reads, one per line: `python -m tests.support.texts [FOLDER ...]`.
 
-Docstrings, comments, and strings with more than one word, with their place; Markdown as it is.
+Docstrings, comments, and strings of more than one word, with their location; Markdown as it is.
 """
 
 import ast

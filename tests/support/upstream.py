@@ -1,4 +1,4 @@
-"""A scripted Chat endpoint on a real socket: the far edge, for what the sandbox does not do on demand.
+"""A scripted Chat endpoint on a real socket, for behaviour that the sandbox does not produce on demand.
 
 By default it answers every question at once with one citation. A test sets `reply` to its own
 ASGI app maker, or holds requests back with `hold()`.
@@ -45,7 +45,7 @@ BASIS = [
 
 @dataclass
 class Received:
-    """One request as it came in."""
+    """One request as received."""
 
     body: dict[str, Any]
     headers: dict[str, str]
@@ -60,7 +60,7 @@ Reply = Callable[[Received], Awaitable[ASGIApp]]
 
 @dataclass
 class Upstream:
-    """`received` are the requests so far; `closed` counts those whose client went away before the answer."""
+    """`received` are the requests so far; `closed` counts those whose client left before the answer."""
 
     url: str = ""
     received: list[Received] = field(default_factory=list)
@@ -70,18 +70,18 @@ class Upstream:
     _news: anyio.Event = field(default_factory=anyio.Event)
 
     def hold(self) -> anyio.Event:
-        """Answer nothing until the event that is returned is set."""
+        """Answer nothing until the returned event is set."""
         self._gate = anyio.Event()
         return self._gate
 
     async def until(self, condition: Callable[["Upstream"], bool], seconds: float = 10) -> None:
-        """Wait until something has come to pass here."""
+        """Wait until something happens here."""
         with anyio.fail_after(seconds):
             while not condition(self):
                 await self._news.wait()
 
     async def requests(self, count: int, seconds: float = 10) -> None:
-        """Wait until `count` requests have come in."""
+        """Wait until `count` requests have arrived."""
         await self.until(lambda self: len(self.received) >= count, seconds)
 
     def _tell(self) -> None:
@@ -101,7 +101,7 @@ class Upstream:
         await app(scope, receive, send)
 
     async def _held(self, gate: anyio.Event, request: Request) -> bool:
-        """Wait for the gate; False if the client went away first."""
+        """Wait for the gate. False if the client left first."""
         went = False
 
         async def watch(scope: anyio.CancelScope) -> None:
@@ -121,7 +121,7 @@ class Upstream:
 
 
 def content_for(received: Received) -> str:
-    """What the default answer says: in JSON where a schema asks for the pair of answer and citations."""
+    """The content of the default answer: JSON if a schema asks for an answer with citations."""
     schema = received.body.get("response_format", {}).get("json_schema", {}).get("schema", {})
     text = f"An answer to: {received.question}"
     if set(schema.get("properties", {})) == {"answer", "citations"}:
@@ -154,7 +154,7 @@ def events(*data: str) -> Response:
 
 
 def answered(received: Received) -> Response:
-    """The default answer, streamed or not as it was asked for; nothing was asked in an empty request."""
+    """The default answer, streamed or not as requested. An empty request is refused."""
     if not received.body:
         return JSONResponse({"detail": "model: Field required"}, status_code=422)
     more: dict[str, Any] = {"interaction_id": "i-1"}
@@ -169,7 +169,7 @@ def answered(received: Received) -> Response:
 
 @asynccontextmanager
 async def upstream_running() -> AsyncIterator[Upstream]:
-    """The endpoint on a free port of the loopback."""
+    """The endpoint on a free loopback port."""
     upstream = Upstream()
     async with serving(upstream) as url:
         upstream.url = url
@@ -178,7 +178,7 @@ async def upstream_running() -> AsyncIterator[Upstream]:
 
 @asynccontextmanager
 async def serving(app: ASGIApp, port: int = 0) -> AsyncIterator[str]:
-    """Any ASGI app on the loopback; yields its URL. Its lifespan is closed, its open requests are given up."""
+    """Any ASGI app on the loopback. Yields its URL. On exit, ends its lifespan and drops its open requests."""
     config = uvicorn.Config(
         app,
         host="127.0.0.1",
@@ -186,13 +186,13 @@ async def serving(app: ASGIApp, port: int = 0) -> AsyncIterator[str]:
         log_level="critical",
         access_log=False,
         lifespan="auto",
-        timeout_graceful_shutdown=0.2,  # type: ignore[arg-type]  # uvicorn hands it on to wait_for
+        timeout_graceful_shutdown=0.2,  # type: ignore[arg-type]  # uvicorn passes it on to wait_for
     )
     server = uvicorn.Server(config)
     stopped = anyio.Event()
 
     async def serve() -> None:
-        # Shielded, so that a test that fails leaves no socket open for the next one.
+        # Shielded, so that a failing test leaves no socket open.
         with anyio.CancelScope(shield=True):
             await server._serve()
         stopped.set()
@@ -212,14 +212,14 @@ async def serving(app: ASGIApp, port: int = 0) -> AsyncIterator[str]:
 
 @dataclass
 class Peer:
-    """One request on a raw socket, and the way to answer it byte by byte."""
+    """One request on a raw socket, to be answered byte by byte."""
 
     stream: ByteStream
     received: Received
 
     @property
     def streams(self) -> bool:
-        """Whether a stream was asked for."""
+        """Whether it asks for a stream."""
         return bool(self.received.body.get("stream"))
 
     async def send(self, *parts: bytes | str) -> None:
@@ -232,18 +232,18 @@ class Peer:
         await self.send("\r\n\r\n")
 
     async def chunk(self, data: bytes | str) -> None:
-        """A piece of a chunked body; an empty one ends it."""
+        """A piece of a chunked body. An empty one ends it."""
         data = data.encode() if isinstance(data, str) else data
         await self.send(f"{len(data):x}\r\n".encode() + data + b"\r\n")
 
     async def gone(self) -> None:
-        """Wait until the client has gone."""
+        """Wait until the client has left."""
         with contextlib.suppress(anyio.EndOfStream, anyio.BrokenResourceError):
             while True:
                 await self.stream.receive()
 
     async def reset(self) -> None:
-        """Break the connection off, so that the client sees a reset and not an end."""
+        """Abort the connection, so that the client sees a reset and not an end."""
         linger = struct.pack("ii", 1, 0)
         self.stream.extra(SocketAttribute.raw_socket).setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         await self.stream.aclose()
@@ -251,7 +251,7 @@ class Peer:
 
 @dataclass
 class RawUpstream:
-    """A scripted endpoint below HTTP: `connections` that were made, `open` ones, requests `received` whole."""
+    """A scripted endpoint below HTTP: `connections` made, `open` ones, and complete requests `received`."""
 
     url: str
     received: list[Received] = field(default_factory=list)
@@ -264,7 +264,7 @@ class RawUpstream:
         self._news = anyio.Event()
 
     async def until(self, condition: Callable[["RawUpstream"], bool], seconds: float = 10) -> None:
-        """Wait until something has come to pass here."""
+        """Wait until something happens here."""
         with anyio.fail_after(seconds):
             while not condition(self):
                 await self._news.wait()
@@ -274,7 +274,7 @@ class RawUpstream:
 async def raw_upstream(
     answer: Callable[[Peer], Awaitable[None]], tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[RawUpstream]:
-    """A server on a free port of the loopback that hands each request to `answer`, one a connection."""
+    """A server on a free loopback port that passes each request to `answer`, one per connection."""
     tcp = await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=0, backlog=1024)
     port = tcp.extra(SocketAttribute.local_port)
     upstream = RawUpstream(f"{'https' if tls else 'http'}://127.0.0.1:{port}")
@@ -315,7 +315,7 @@ async def _request(stream: ByteStream) -> Received:
 
 
 def connections(http: httpx2.AsyncClient) -> tuple[int, int]:
-    """How many connections of a client of ours are in use, and how many are open; for checks that none is leaked."""
+    """How many connections of our client are in use and how many are open, to check that none is leaked."""
     transport = http._transport
     assert isinstance(transport, AiohttpTransport)
     if transport._session is None:
@@ -326,7 +326,7 @@ def connections(http: httpx2.AsyncClient) -> tuple[int, int]:
 
 
 def self_made_certificate(folder: Path) -> Path:
-    """A file with a certificate for 127.0.0.1 that nobody else knows, and its key."""
+    """A file with a self-signed certificate for 127.0.0.1 and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.now(UTC)
@@ -344,7 +344,7 @@ def self_made_certificate(folder: Path) -> Path:
 
 
 def self_made_tls(folder: Path) -> ssl.SSLContext:
-    """A server's TLS with such a certificate."""
+    """A server's TLS context with such a certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(self_made_certificate(folder))
     return context

@@ -1,11 +1,11 @@
-"""What the wheel holds: the package, its license, and nothing else. `python tests/support/wheel.py WHEEL`."""
+"""Checks that the wheel contains the package, its license and nothing else: `python tests/support/wheel.py WHEEL`."""
 
 import sys
 import zipfile
 
 
 def check(path: str) -> None:
-    """Raises SystemExit that names what does not belong in the wheel, or what is missing."""
+    """Raise SystemExit, naming what does not belong in the wheel or what is missing."""
     names = zipfile.ZipFile(path).namelist()
     foreign = [name for name in names if not name.startswith(("parallel_mcp/", "parallel_mcp-"))]
     tests = [name for name in names if "test" in name.rpartition("/")[2]]
