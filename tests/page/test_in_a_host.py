@@ -84,7 +84,7 @@ async def test_a_run_is_stopped_from_the_page(host: Host, upstream: Upstream) ->
     await upstream.until(lambda upstream: upstream.closed == 1)
     await expect(host.view.locator(".facts")).to_contain_text("cancelled")
     (told,) = await host.logged("context")
-    assert "is stopped" in told["content"][0]["text"]
+    assert "was stopped" in told["content"][0]["text"]
 
 
 async def test_an_error_is_shown_in_the_tools_words(host: Host) -> None:
