@@ -31,7 +31,8 @@ ParallelError
 ```
 """
 
-from typing import ClassVar
+from functools import partial
+from typing import Any, ClassVar
 
 from parallel_mcp.text import clean
 
@@ -199,6 +200,11 @@ class UpstreamError(ParallelError):
         if may_be_billed is not None:
             self.may_be_billed = may_be_billed
         super().__init__(self._words())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """What another process needs to raise the same."""
+        names = ("status", "ref_id", "retry_after", "may_be_billed")
+        return partial(type(self), self.detail, **{name: getattr(self, name) for name in names}), ()
 
     def __repr__(self) -> str:
         """Leaves out upstream's message: a repr ends up in logs, and upstream may repeat the question."""

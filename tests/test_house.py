@@ -34,8 +34,10 @@ ROOMS: dict[str, set[str]] = {
         *("errors", "models", "settings", "client", "research", "stores"),
         *("hosts", "report", "tools", "tasks", "sandbox", "telemetry", "compat", "prompts"),
     },
-    "stdio": {"environment", "settings", "research", "errors", "hosts", "server", "telemetry", "tools", "compat"},
-    "http": {"server", "settings", "research", "errors", "telemetry", "compat"},
+    "stdio": {
+        *("environment", "settings", "research", "errors", "hosts", "server", "telemetry", "tools", "compat", "text"),
+    },
+    "http": {"server", "settings", "research", "errors", "telemetry", "compat", "text"},
     "doctor": {"chat", "client", "errors", "models", "research", "server", "settings", "stores", "text"},
     "cli": {
         *("compat", "environment", "errors", "hosts", "settings", "research", "server", "stdio", "http", "doctor"),

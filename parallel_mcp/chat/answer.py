@@ -16,12 +16,14 @@ from parallel_mcp.chat.numbering import Numbered, Source, number_sources
 from parallel_mcp.chat.request import names_sources, sources_property
 from parallel_mcp.chat.values import dict_of
 from parallel_mcp.models import Answer, Question
+from parallel_mcp.schemas.reading import MOST_SEARCHED_CHARS
 from parallel_mcp.text import clean
 
 NAMED_BY_MODEL = "The sources were named by the model from what it found; they were not retrieved or quoted."
 CUT_SHORT = "The answer arrived without its end mark, or part of it was unreadable, so it may be cut short."
 STOPPED_EARLY = "The model stopped early, so the answer is cut short: finish_reason"
 GARBLED = "Bytes of the answer that were not UTF-8 were replaced by \ufffd."
+TOO_LONG = "The text is too long to be searched for links, marks and lists of sources. It was left unchanged."
 UNCHECKED = "The answer was not checked against output_schema because that would have taken too long."
 NOT_JSON = "The answer is not JSON, although output_schema asked for it. It is returned as text, and data is null."
 
@@ -107,6 +109,8 @@ def _endings(reply: Reply) -> list[str]:
 
 
 def _unresolved(numbered: Numbered) -> list[str]:
+    if len(numbered.prose) > MOST_SEARCHED_CHARS:
+        return [TOO_LONG]
     if not numbered.unresolved or not numbered.citations:
         return []
     shown = ", ".join(f"[{number}]" for number in sorted(numbered.unresolved)[:10])
@@ -115,9 +119,9 @@ def _unresolved(numbered: Numbered) -> list[str]:
 
 def _numbered(said: _Said, sources: Sequence[Source], listed: Sequence[Source | None]) -> Numbered:
     """Number the sources. Marks are read from the text, or from the strings in data, which stay unchanged."""
-    if said.data is None:
+    if said.data is None or len(said.content) > MOST_SEARCHED_CHARS:
         return number_sources(clean(said.content), sources, listed)
-    marked = "\n".join(mark.text for text in _strings(said.data) for mark in marks_in(text))
+    marked = "\n".join(dict.fromkeys(mark.text for text in _strings(said.data) for mark in marks_in(text)))
     numbered = number_sources(marked, sources, listed)
     return Numbered(said.content, numbered.citations, numbered.numbers, numbered.unresolved)
 

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 from parallel_mcp.chat.values import decoded
 
+_MOST_LINES = 1_000
+
 
 class Event(NamedTuple):
     """One server-sent event. `name` is empty if it has none."""
@@ -52,16 +54,21 @@ class Events:
         value = value.removeprefix(" ")
         if name == "data":
             self._data.append(value)
+            if len(self._data) == _MOST_LINES and self._are_chunks():
+                return self._dispatched()
         elif name == "event":
             self._name = value
         return []
 
     def _dispatched(self) -> list[Event]:
-        name, data = self._name, self._data
+        name, data, are_chunks = self._name, self._data, self._are_chunks()
         self._name, self._data = "", []
-        if len(data) > 1 and all(line.startswith(("{", "[DONE]")) for line in data):
+        if are_chunks:
             return [Event(name, line) for line in data]
         return [Event(name, "\n".join(data))] if data else []
+
+    def _are_chunks(self) -> bool:
+        return len(self._data) > 1 and all(line.startswith(("{", "[DONE]")) for line in self._data)
 
     def _decoded(self, line: bytes) -> str:
         text, garbled = decoded(line)

@@ -9,7 +9,8 @@ _MOST_TITLE = 300
 _MOST_URL = 4_000
 
 _SCHEME = re.compile(r"https?://", re.IGNORECASE)
-_BARE = re.compile(r"""(?:(?![,;]https?://)[^\s<>"\\^`{|}\[\]【】（），。、])+""", re.IGNORECASE)
+# What ends a URL, and the brackets, of which it may hold those that it opened itself.
+_END = re.compile(r"""[()\s<>"\\^`{|}\[\]【】（），。、]|[,;](?=https?://)""", re.IGNORECASE)
 _TITLE_BEFORE = re.compile(r"\[([^\[\]\n]*(?:\[[^\[\]\n]*\][^\[\]\n]*)*)\]\(<?\Z")
 _TITLE_AFTER = re.compile(r"""\s{0,3}(?:"[^"\n]{0,300}"|'[^'\n]{0,300}')?\s{0,3}\)""")
 _PLAIN_HOST = re.compile(r"https?://[a-z0-9][a-z0-9.-]*(?:[/?#]|\Z)")
@@ -37,9 +38,7 @@ def links_in(text: str) -> Iterator[Link]:
 
 
 def _link(text: str, start: int) -> Link:
-    bare = _BARE.match(text, start, start + _MOST_URL)
-    assert bare is not None
-    url = _trimmed(bare.group())
+    url = text[start : _end(text, start)].rstrip(_TRAILING)
     end = start + len(url)
     if text[start - 1 : start] == "<" and text[end : end + 1] == ">":
         start, end = start - 1, end + 1
@@ -52,27 +51,15 @@ def _link(text: str, start: int) -> Link:
     return Link(start, end, url)
 
 
-def _trimmed(url: str) -> str:
-    """The URL without trailing punctuation. A closing bracket stays if the URL opened it."""
-    while url:
-        if url[-1] in _TRAILING or (url[-1] == ")" and url.count("(") < url.count(")")):
-            url = url[:-1]
-        else:
-            break
-    unopened = _unopened(url)
-    return url if unopened is None else _trimmed(url[:unopened])
-
-
-def _unopened(url: str) -> int | None:
-    """The position of a bracket that closes without being opened in the URL, where a Markdown link ends."""
-    if ")" not in url:
-        return None
+def _end(text: str, start: int) -> int:
+    """The end of a URL. A bracket that closes without being opened in the URL ends a Markdown link."""
     depth = 0
-    for place, char in enumerate(url):
-        depth += (char == "(") - (char == ")")
-        if depth < 0:
-            return place
-    return None
+    limit = min(start + _MOST_URL, len(text))
+    for found in _END.finditer(text, start, limit):
+        depth += {"(": 1, ")": -1}.get(found[0], 0)
+        if depth < 0 or found[0] not in "()":
+            return found.start()
+    return limit
 
 
 def is_web(url: str) -> bool:

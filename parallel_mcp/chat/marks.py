@@ -4,6 +4,9 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+ANY_MARK = range(1, 10_000)
+"""The numbers that a mark may have."""
+
 _NUMBERS = r"\^?\d{1,4}(?: {0,3}[,;–-] {0,3}\^?\d{1,4}){0,30}"
 # Every form starts with a character of the first class, which a regular expression finds quickly.
 _MARK = re.compile(

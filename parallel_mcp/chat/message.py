@@ -7,6 +7,7 @@ from typing import Any
 from pydantic_core import from_json
 
 from parallel_mcp.chat.values import dict_of, list_of, text_of
+from parallel_mcp.schemas.values import has_too_many_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,8 @@ def content_of(message: Mapping[str, Any]) -> str:
 
 def begun_object(text: str, *, open_text: bool = True) -> dict[str, Any]:
     """The JSON object that a text starts. With `open_text`, an unclosed string counts too."""
+    if has_too_many_values(text):
+        return {}
     try:
         found = from_json(text[text.index("{") :], allow_partial="trailing-strings" if open_text else True)
     except ValueError:

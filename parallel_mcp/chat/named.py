@@ -9,6 +9,7 @@ from parallel_mcp.chat.links import links_in
 from parallel_mcp.chat.numbering import Source
 from parallel_mcp.chat.references import references
 from parallel_mcp.chat.values import text_of
+from parallel_mcp.schemas.reading import MOST_SEARCHED_CHARS
 from parallel_mcp.text import clean
 
 _SOURCE_KEYS = ("citations", "sources", "references")
@@ -66,7 +67,9 @@ def answer_words(given: Mapping[str, Any]) -> str:
 
 
 def linked_sources(prose: str) -> list[Source]:
-    """The links in plain prose."""
+    """The links in plain prose; none of prose that is too long to be looked into."""
+    if len(prose) > MOST_SEARCHED_CHARS:
+        return []
     return [(link.url, clean(link.title) or None, ()) for link in links_in(prose)]
 
 
@@ -82,11 +85,12 @@ def _items(place: Any) -> list[tuple[int | None, Any]]:
             for key, value in place.items()
         ]
     if isinstance(place, Sequence):
-        nested = [item for item in place if isinstance(item, Sequence) and not isinstance(item, str)]
-        if nested:
-            return [each for item in place for each in _items(item if item in nested else [item])]
-        return [(None, item) for item in place]
+        return [each for item in place for each in (_items(item) if _is_list(item) else [(None, item)])]
     return [(None, place)]
+
+
+def _is_list(item: Any) -> bool:
+    return isinstance(item, Sequence) and not isinstance(item, str)
 
 
 def _text_items(text: str) -> list[tuple[int | None, Any]]:
@@ -116,8 +120,9 @@ def _listed(found: Sequence[tuple[int | None, Sequence[Source]]]) -> list[Source
 def _sources(item: Any, depth: int = 0) -> Iterator[Source]:
     """The links of one item, each with the title beside it."""
     if isinstance(item, str):
+        alone = item.count("://") == 1
         for link in links_in(item):
-            beside = f"{item[: link.start]} {item[link.end :]}" if item.count("://") == 1 else ""
+            beside = f"{item[: link.start]} {item[link.end :]}" if alone else ""
             yield link.url, _title(link.title) or _title(beside), ()
     elif depth < _MOST_DEPTH and isinstance(item, Mapping):
         title = next((found for key in _TITLE_KEYS if (found := text_of(item.get(key)))), None)

@@ -1,14 +1,15 @@
 """Numbers the sources: first those that the prose's own marks and list number, then the others."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from itertools import count
 
 from parallel_mcp.chat.links import same_page
-from parallel_mcp.chat.marks import Mark, marks_in, rewritten
+from parallel_mcp.chat.marks import ANY_MARK, Mark, marks_in, rewritten
 from parallel_mcp.chat.references import References, references
 from parallel_mcp.models import Citation
+from parallel_mcp.schemas.reading import MOST_SEARCHED_CHARS
 
 Source = tuple[str, str | None, Sequence[str]]
 """URL, title and excerpts."""
@@ -30,7 +31,11 @@ def number_sources(prose: str, sources: Iterable[Source], listed: Sequence[Sourc
 
     `sources` are those of its basis. `listed` are the sources of a separate list, in the order that marks count them:
     None holds the place of an item that is not a source. The number of an unresolved mark is given to no source.
+    Prose that is too long is not searched; its sources get numbers that no mark can have.
     """
+    if len(prose) > MOST_SEARCHED_CHARS:
+        citations, numbers = _cited({}, [*sources, *filter(None, listed)], ANY_MARK)
+        return Numbered(prose, citations, numbers, frozenset())
     said = references(prose)
     marks = list(marks_in(said.prose))
     defined = _defined(said, marks, listed)
@@ -70,7 +75,7 @@ class _Gathered:
 
 
 def _cited(
-    defined: Mapping[int, Source], rest: Iterable[Source], taken: AbstractSet[int]
+    defined: Mapping[int, Source], rest: Iterable[Source], taken: Container[int]
 ) -> tuple[tuple[Citation, ...], dict[str, int]]:
     """One citation per number. Several mentions of a page are merged into the first."""
     gathered: dict[int, _Gathered] = {}

@@ -21,6 +21,12 @@ from parallel_mcp.errors import AnswerUnreadable, UpstreamError
 from parallel_mcp.text import paired
 
 _BOM = b"\xef\xbb\xbf"
+MOST_EAGER_BYTES = 512 * 1024
+"""How much of a response is parsed as it arrives. The rest is parsed with the reply, away from the event loop."""
+
+_PART_BYTES = 64 * 1024
+_END_MARK = re.compile(rb"[\r\n]data: ?\[DONE\] {0,3}[\r\n]")
+_END_MARK_BYTES = 24
 _EVENT_LINE = re.compile(rb"(data|event|id|retry)?:|(data|event|id|retry)[\r\n]")
 
 
@@ -38,14 +44,20 @@ class Reading:
         self._body: list[bytes] = []
         self._events = Events()
         self._assembly = Assembly(hide)
+        self._late: list[bytes] = []
+        self._late_done = False
+        self._seam = b"\n"
 
     @property
     def done(self) -> bool:
         """Whether the end mark has arrived. Anything after it is ignored."""
-        return self._assembly.done
+        return self._assembly.done or self._late_done
 
     def feed(self, part: bytes) -> str:
-        """Take the next bytes. Returns the text they added. Raises UpstreamError if they are an error."""
+        """Take the next bytes. Returns the text they added. Raises UpstreamError if they are an error.
+
+        Past `MOST_EAGER_BYTES` the bytes are only kept, and no more text is returned.
+        """
         self.size += len(part)
         if self._kind is None:
             part = self._head + part
@@ -56,6 +68,11 @@ class Reading:
             return ""
         if self._kind == "object":
             self._body.append(part)
+            return ""
+        seam, self._seam = self._seam, (self._seam + part[-_END_MARK_BYTES:])[-_END_MARK_BYTES:]
+        if self.size > MOST_EAGER_BYTES:
+            self._late_done = self._late_done or _END_MARK.search(seam + part) is not None
+            self._late.append(part)
             return ""
         return self._told(self._events.feed(part))
 
@@ -76,6 +93,10 @@ class Reading:
     def _reply(self, *, broken: bool) -> Reply:
         if self._kind != "stream":
             return parse(self._head + b"".join(self._body), self._hide)
+        late_parts, self._late = self._late, []
+        for late in late_parts:
+            for start in range(0, len(late), _PART_BYTES):
+                self._told(self._events.feed(late[start : start + _PART_BYTES]))
         self._told(self._events.end())
         reply = self._assembly.reply(broken=broken)
         return replace(reply, garbled=self._events.garbled)

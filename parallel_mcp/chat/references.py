@@ -1,11 +1,13 @@
 """The list of references in an answer's prose: numbered, bulleted, linked or bare."""
 
 import re
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from parallel_mcp.chat.links import Link, links_in, same_page
-from parallel_mcp.chat.marks import marks_in
+from parallel_mcp.chat.marks import Mark, marks_in
 
 _TITLE_CHARS = 300
 _SAID_CHARS = 400
@@ -98,11 +100,17 @@ class _List:
 
 
 def _without(text: str, lists: Sequence[_List]) -> str:
-    for each in reversed(lists):
-        if each.whole:
-            before, after = text[: each.start].rstrip(), text[each.end :].lstrip(" \t.,;)\n")
-            text = f"{before}\n\n{after}".rstrip() if after else before
-    return text
+    parts: list[str] = []
+    at = 0
+    for each in (each for each in lists if each.whole):
+        parts.append(_after(text[at : each.start], at))
+        at = each.end
+    return "\n\n".join(filter(None, (*parts, _after(text[at:], at)))) if at else text
+
+
+def _after(text: str, at: int) -> str:
+    """What stands between two lists, without what belonged to the one before it."""
+    return (text.lstrip(" \t.,;)\n") if at else text).rstrip()
 
 
 def _lists(text: str) -> Iterator[_List]:
@@ -154,21 +162,23 @@ def _chosen(text: str, lists: list[_List]) -> list[_List]:
     said = [each for each in lists if each.named or all(entry.note for entry in each.entries)]
     if said:
         return said
-    if not lists or not any(True for _ in marks_in(text)):
-        return []
+    marks = list(marks_in(text)) if lists else []
+    starts = [mark.start for mark in marks]
+    everywhere = _counted(marks)
     for each in reversed(lists):
+        inside = _counted(marks[bisect_left(starts, each.start) : bisect_left(starts, each.end)])
         numbers = {entry.number for entry in each.entries if entry.number is not None}
-        marked = _marked_outside(text, each)
-        if marked & numbers:
+        if any(everywhere[number] > inside[number] for number in numbers):
             return [each]
-        if marked and not numbers and max(marked) <= len(each.entries) and not text[each.end :].strip():
-            return [each]
+        if not numbers and not text[each.end : each.end + 1_000].strip() and not text[each.end :].strip():
+            outside = (everywhere - inside).keys()
+            if outside and max(outside) <= len(each.entries):
+                return [each]
     return []
 
 
-def _marked_outside(text: str, each: _List) -> set[int]:
-    outside = (mark for mark in marks_in(text) if not each.start <= mark.start < each.end)
-    return {number for mark in outside for number in mark.numbers}
+def _counted(marks: Iterable[Mark]) -> Counter[int]:
+    return Counter(number for mark in marks for number in mark.numbers)
 
 
 def _entries(text: str) -> Iterator[Entry]:

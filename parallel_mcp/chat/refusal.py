@@ -90,14 +90,19 @@ def _place(item: Mapping[str, Any]) -> str:
 def object_of(text: str, hide: Hide) -> dict[str, Any]:
     """Read a JSON object. Raises AnswerUnreadable, or the error that the object describes."""
     found = loaded(text)
-    if found is None:
-        begins = hide(clean(text[:_MOST_QUOTED]))[:80]
-        raise AnswerUnreadable(f"it is not JSON and starts with “{begins}”")
     if not isinstance(found, dict):
-        raise AnswerUnreadable("it is JSON, but not an object")
+        raise unreadable(text, found, hide)
     if found.get("error"):
         raise error_in_answer(found, hide)
     return found
+
+
+def unreadable(text: str, found: Any, hide: Hide) -> AnswerUnreadable:
+    """The error for a text that is not a JSON object. `found` is its JSON value, or None."""
+    if found is not None:
+        return AnswerUnreadable("it is JSON, but not an object")
+    begins = hide(clean(text[:_MOST_QUOTED]))[:80]
+    return AnswerUnreadable(f"it is not JSON and starts with “{begins}”")
 
 
 _MOST_QUOTED = 4096

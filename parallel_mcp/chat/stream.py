@@ -8,8 +8,8 @@ from typing import Any
 from parallel_mcp import errors
 from parallel_mcp.chat.citations import field_of
 from parallel_mcp.chat.message import Reply, content_of, first_choice, listed_sources, stopped_early
-from parallel_mcp.chat.refusal import Hide, error_in_answer, object_of
-from parallel_mcp.chat.values import dict_of, list_of, text_of
+from parallel_mcp.chat.refusal import Hide, error_in_answer, unreadable
+from parallel_mcp.chat.values import dict_of, list_of, loaded, text_of
 from parallel_mcp.errors import AnswerUnreadable, UpstreamError
 from parallel_mcp.text import paired
 
@@ -33,6 +33,7 @@ class Assembly:
     _basis: dict[str, list[Any]] = field(default_factory=dict)
     _interaction_id: str | None = None
     _parts: list[str] = field(default_factory=list)
+    _chars: int = 0
     _unreadable: AnswerUnreadable | None = None
 
     def feed(self, data: str, name: str = "") -> str:
@@ -41,15 +42,15 @@ class Assembly:
             self.done = True
         if self.done or not data.strip():
             return ""
-        try:
-            chunk = object_of(data, self.hide)
-        except AnswerUnreadable as error:
-            self._unreadable = self._unreadable or error
+        chunk = loaded(data)
+        if not isinstance(chunk, dict):
+            self._unreadable = self._unreadable or unreadable(data, chunk, self.hide)
             return ""
-        if name == "error":
+        if name == "error" or chunk.get("error"):
             raise error_in_answer(chunk, self.hide)
         added = self._taken(chunk)
         self._parts.append(added)
+        self._chars += len(added)
         self.said = self.said or bool(added.strip())
         return added
 
@@ -75,10 +76,10 @@ class Assembly:
 
     def _more(self, whole: str) -> str:
         """What a `message` adds. Some services repeat the whole text in it."""
-        if not whole:
-            return ""
+        if not self.said or len(whole) < self._chars:
+            return whole
         so_far = "".join(self._parts)
-        return whole[len(so_far) :] if self.said and whole.startswith(so_far) else whole
+        return whole[len(so_far) :] if whole.startswith(so_far) else whole
 
     def reply(self, *, broken: bool = False) -> Reply:
         """What arrived. `broken` means that the stream did not end well. Raises UpstreamError if nothing arrived."""

@@ -5,9 +5,13 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from parallel_mcp.schemas.values import has_too_many_values
+
 
 def loaded(text: str) -> Any:
-    """A JSON value, or None if the text is not JSON. Unescaped control characters are allowed."""
+    """A JSON value, or None if the text is not JSON or too large. Unescaped control characters are allowed."""
+    if has_too_many_values(text):
+        return None
     try:
         return from_json(text)
     except ValueError:

@@ -9,15 +9,18 @@ import anyio.to_thread
 from anyio import BrokenWorkerProcess
 
 from parallel_mcp import chat
-from parallel_mcp.errors import UpstreamError
 from parallel_mcp.models import Answer, Question
 
 logger = logging.getLogger(__name__)
 
 DEADLINE_SECONDS = 10.0
-"""How long parsing and checking an answer may take; a malicious schema could take hours."""
+"""How long checking an answer may take; a malicious schema could take hours."""
+
+SMALL_BYTES = 8 * 1024
+"""Responses below this size are parsed on the event loop, which takes 30 ms at worst."""
 
 BIG_BYTES = 512 * 1024
+"""From this size, responses are parsed in a process: a thread would hold the GIL for each long operation."""
 
 
 async def understand(
@@ -37,17 +40,22 @@ async def understand(
     read = partial(
         _understood, question, reading, broken, answer_citations=answer_citations, cost_usd=cost_usd, seconds=seconds
     )
-    if question.output_schema is None and reading.size < BIG_BYTES:
+    if question.output_schema is None and reading.size < SMALL_BYTES:
         return read(check=True)
+    if question.output_schema is None and reading.size < BIG_BYTES:
+        # Shielded, so that a cancellation does not lose an answer that has arrived.
+        with anyio.CancelScope(shield=True):
+            return await anyio.to_thread.run_sync(partial(read, check=True))
     # A process costs half a second more than a thread, once, but a thread cannot be killed, and holds the GIL.
-    try:
-        with anyio.fail_after(deadline):
-            answer = await anyio.to_process.run_sync(partial(_quietly, partial(read, check=True)), cancellable=True)
-    except (TimeoutError, BrokenWorkerProcess, OSError) as error:
-        logger.warning("An answer could not be checked in time (%s)", type(error).__name__)
-        answer = None
-    if answer is not None:
-        return answer
+    for check in (True, False):
+        try:
+            with anyio.fail_after(deadline if check and question.output_schema is not None else None):
+                return await anyio.to_process.run_sync(partial(read, check=check), cancellable=True)
+        except TimeoutError:
+            logger.warning("An answer could not be checked in time")
+        except (BrokenWorkerProcess, OSError) as error:
+            logger.warning("No process could be started to parse an answer (%s)", type(error).__name__)
+            break
     return await anyio.to_thread.run_sync(partial(read, check=False))
 
 
@@ -67,11 +75,3 @@ def _understood(
     return chat.answer(
         question, reply, answer_citations=answer_citations, cost_usd=cost_usd, seconds=seconds, check=check
     )
-
-
-def _quietly(read: "partial[Answer | None]") -> Answer | None:
-    """None if the reply is unreadable. Errors do not cross processes; parsing again in this one raises it."""
-    try:
-        return read()
-    except UpstreamError:
-        return None

@@ -19,6 +19,7 @@ from parallel_mcp.http.callers import LOOPBACK, AuthMiddleware, callers_are_know
 from parallel_mcp.http.health import Health
 from parallel_mcp.http.home import home
 from parallel_mcp.http.keep_alive import KeepAliveMiddleware
+from parallel_mcp.http.separators import EscapeSeparators
 from parallel_mcp.server import build
 from parallel_mcp.settings import Settings, SettingsError
 
@@ -61,6 +62,7 @@ def application(settings: Settings) -> Starlette:
     app.user_middleware.append(_cors(security))
     app.user_middleware.append(Middleware(WithoutTrailingSlash))
     app.user_middleware.append(Middleware(AuthMiddleware, settings=settings, security=security))
+    app.user_middleware.append(Middleware(EscapeSeparators))
     app.user_middleware.append(Middleware(AcceptEither))
     app.user_middleware.append(Middleware(KeepAliveMiddleware, seconds=settings.heartbeat_seconds))
     app.user_middleware.append(Middleware(PlainErrors))

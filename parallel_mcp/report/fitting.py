@@ -19,7 +19,10 @@ def fit(answer: Answer, limit: int, size: Size, whole_at: str | None) -> Answer:
     Citations are never cut. `data` is never shortened: it is dropped as a whole, last, and only if it can be read at
     `whole_at`. A warning names what is missing. An answer that fits is returned unchanged.
     """
-    if size(answer) <= limit:
+    if answer.data is None and len(answer.content) > 2 * limit:
+        # Words that cannot stay in any case would only make each attempt longer.
+        answer = answer.model_copy(update={"content": answer.content[: 2 * limit]})
+    elif size(answer) <= limit:
         return answer
     where = f" The full answer is at {whole_at}." if whole_at else ""
     shorter = answer

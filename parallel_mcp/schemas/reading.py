@@ -6,10 +6,13 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from parallel_mcp.schemas.values import MOST_ANSWER_DEPTH, MOST_ANSWER_VALUES, flaw_of
+from parallel_mcp.schemas.values import MOST_ANSWER_DEPTH, MOST_ANSWER_VALUES, STRING, flaw_of, has_too_many_values
 from parallel_mcp.text import paired
 
 _MOST_RUNS = 1_000  # of braces in prose
+
+MOST_SEARCHED_CHARS = 1_000_000
+"""The longest text that is searched for JSON, links and marks. The longest recorded answer has 34,000 characters."""
 
 
 def read(text: str) -> Any:
@@ -44,13 +47,15 @@ def _read(text: str) -> Any:
 
 
 def _decoded(text: str) -> Any:
+    if has_too_many_values(text):
+        raise ValueError(f"the JSON has more than {MOST_ANSWER_VALUES:,} values")
     return _DECODER.decode(text)
 
 
 def _decoded_without_last_commas(text: str) -> Any:
     """Like `_decoded`, but ignoring commas before a closing bracket."""
-    if text[:1] not in ("{", "["):
-        raise ValueError("it is not an object or a list")
+    if text[:1] not in ("{", "[") or len(text) > MOST_SEARCHED_CHARS:
+        raise ValueError("it is not an object or a list, or is too long")
     return _DECODER.decode(_STRING_OR_LAST_COMMA.sub(lambda found: found[0] if found[0][0] == '"' else "", text))
 
 
@@ -81,12 +86,11 @@ def unwrapped(schema: Mapping[str, Any], value: Any) -> Any:
     return inner if isinstance(inner, dict) and inner.keys() & known.keys() else value
 
 
-_FENCED = re.compile(r"\A(?P<fence>```+|~~~+)[^\n`{\[]*\n(?P<inside>.*)\n[ \t]*(?P=fence)\Z", re.DOTALL)
+_FENCED = re.compile(r"\A(?P<fence>`{3,}+|~{3,}+)[^\n`{\[]*\n(?P<inside>.*)\n[ \t]*(?P=fence)\Z", re.DOTALL)
 _OPENING = re.compile(r'\{(?=\s*["}])')
 _HALF = re.compile(r"[\ud800-\udfff]|\\u[dD][89a-fA-F]")
-_STRING = r'"[^"\\]*(?:\\.[^"\\]*)*"?'
-_BRACE_OR_STRING = re.compile(rf"{_STRING}|[{{}}]", re.DOTALL)
-_STRING_OR_LAST_COMMA = re.compile(rf"{_STRING}|,(?=\s*[}}\]])", re.DOTALL)
+_BRACE_OR_STRING = re.compile(rf"{STRING}|[{{}}]", re.DOTALL)
+_STRING_OR_LAST_COMMA = re.compile(rf"{STRING}|,(?=\s*[}}\]])", re.DOTALL)
 
 
 def _no_constant(name: str) -> Any:
@@ -106,6 +110,8 @@ def _sound(value: Any) -> Any:
 
 def _object_in(text: str) -> dict[str, Any]:
     """The object within prose. One pass finds the braces and one attempt reads the longest run."""
+    if len(text) > MOST_SEARCHED_CHARS:
+        raise ValueError("the text is too long to look for a JSON object in it")
     start = max(islice(_runs(text), _MOST_RUNS), key=lambda run: run[1] - run[0], default=(0, 0))[0]
     try:
         value, _ = _DECODER.raw_decode(text, start)

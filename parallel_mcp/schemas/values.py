@@ -1,12 +1,29 @@
 """JSON values of unknown shape, checked without recursion."""
 
 import math
+import re
 from dataclasses import dataclass
+from itertools import islice
 
 # Our own limits for answers: total values and levels.
 MOST_ANSWER_VALUES = 200_000
 MOST_ANSWER_DEPTH = 100
 _MOST_INT_BITS = 14_000  # about 4,200 digits: Python refuses to print more than 4,300
+
+
+STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
+"""A JSON string, closed or not. What is possessive takes no memory for ways back."""
+
+# A string, or what stands before a further value.
+_STRING_OR_VALUE = re.compile(rf"{STRING}|[,{{\[]", re.DOTALL)
+
+
+def has_too_many_values(text: str) -> bool:
+    """Whether JSON text holds more values than an answer may have: told before they take 20 times its memory."""
+    if len(text) <= MOST_ANSWER_VALUES or sum(map(text.count, ",{[")) <= MOST_ANSWER_VALUES:
+        return False
+    found = (token for token in _STRING_OR_VALUE.finditer(text) if token[0][0] != '"')
+    return next(islice(found, MOST_ANSWER_VALUES, None), None) is not None
 
 
 @dataclass(frozen=True, slots=True)

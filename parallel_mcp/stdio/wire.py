@@ -30,6 +30,7 @@ from pydantic import ValidationError
 
 from parallel_mcp.compat.ids import BAD_ID, has_bad_id
 from parallel_mcp.stdio import pipes
+from parallel_mcp.text import escaped_separators
 
 MAX_DIGITS = 4300
 
@@ -100,11 +101,8 @@ def open_wire(on_end: Callable[[], None]) -> Iterator[tuple[MemoryObjectReceiveS
 
 
 def encoded(message: JSONRPCMessage) -> bytes:
-    """A message as a line. Characters that some clients treat as a line break are escaped, so as not to split it."""
-    line = message.model_dump_json(by_alias=True, exclude_unset=True).encode()
-    for separator in ("\u2028", "\u2029", "\x85"):
-        line = line.replace(separator.encode(), f"\\u{ord(separator):04x}".encode())
-    return line + b"\n"
+    """A message as a line, which no client can take for several."""
+    return escaped_separators(message.model_dump_json(by_alias=True, exclude_unset=True).encode()) + b"\n"
 
 
 def _later(loop: asyncio.AbstractEventLoop, call: Callable[..., None], *args: object) -> None:

@@ -1,6 +1,7 @@
 """The Chat protocol as pure functions: bodies out, replies in, whatever their shape."""
 
 import json
+import pickle
 from itertools import pairwise
 from typing import Any
 
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from parallel_mcp import chat, errors
 from parallel_mcp.chat import CUT_SHORT, GARBLED, NAMED_BY_MODEL, Assembly, Events, Reading, Reply
+from parallel_mcp.chat.answer import TOO_LONG
 from parallel_mcp.errors import ParallelError
 from parallel_mcp.models import Answer, Question
 
@@ -288,6 +290,51 @@ def test_a_line_of_20_megabytes_is_read_in_linear_time() -> None:
     assert joins <= len(body)
     assert [len(event.data) > 20_000_000 for event in found] == [True, False]
     assert read(body, 65536).content == content
+
+
+@pytest.mark.parametrize("size", [7, 24, 1_000, 65_536])
+@pytest.mark.parametrize("end", [b"data: [DONE]\n\n", b"data:[DONE]\r\n", b"data: [DONE]  \r"])
+def test_a_large_stream_is_read_whole_and_ends_at_its_mark_however_it_is_cut(size: int, end: bytes) -> None:
+    words = ["So it is [DONE]. data: [DONE]\n" * 1_000, "[DONE]"] * 20
+    body = stream(*[chunk(word) for word in words])
+    reading = Reading()
+    for start in range(0, len(body), 65_536):
+        reading.feed(body[start : start + 65_536])
+    assert not reading.done
+    for start in range(0, len(end), size):
+        reading.feed(end[start : start + size])
+    assert reading.done
+    assert reading.reply() == Reply("".join(words), [], None, whole=True)
+
+
+HOSTILE_TEXTS = [
+    "https://)(",
+    "https://())",
+    "1. https://a.example\n\nfoo\n",
+    "Sources:\n1. https://a.example\n\nfoo\n",
+]
+
+
+@pytest.mark.parametrize("piece", HOSTILE_TEXTS, ids=lambda piece: piece[:14])
+def test_a_text_that_looks_like_very_many_links_and_lists_is_read_in_linear_time(piece: str) -> None:
+    """What takes a second here took an hour where each looked at all the others."""
+    answer = understood(said("So [1]. " + piece * (300_000 // len(piece))), SPEED)
+    assert answer.content.startswith("So [1].")
+
+
+def test_a_text_of_megabytes_is_given_as_it_came_and_no_number_in_it_can_name_a_wrong_source() -> None:
+    content = "So it is [1]. " * 100_000
+    basis = [{"field": "output", "citations": [{"url": "https://a.example"}]}]
+    answer = understood(said(content, basis=basis))
+    assert answer.content == content
+    assert [source.number for source in answer.citations] == [10_000]
+    assert answer.warnings == (TOO_LONG,)
+
+
+def test_an_error_is_the_same_after_it_crossed_a_process() -> None:
+    error = errors.RateRefused("slow down", status=429, ref_id="r-1", retry_after=3.0, may_be_billed=True)
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), str(again), again.retry_after, again.may_be_billed) == (type(error), str(error), 3.0, True)
 
 
 @given(st.lists(st.text(max_size=20), max_size=8), st.integers(0, 9), st.sampled_from(["\n", "\r\n", "\r"]))

@@ -6,7 +6,7 @@ from typing import Any
 import anyio
 import pytest
 
-from parallel_mcp import chat, schemas
+from parallel_mcp import chat, errors, schemas
 from parallel_mcp.chat.answer import UNCHECKED
 from parallel_mcp.client.understanding import understand
 from parallel_mcp.models import Answer, Question
@@ -64,6 +64,14 @@ async def test_a_schema_that_took_half_a_minute_is_checked_while_others_go_on() 
     assert turns > 10
     assert len(answers[0].warnings) == 1
     assert answers[0].warnings[0].startswith("The answer does not fit output_schema: a.0: lacks")
+
+
+async def test_a_large_refusal_is_raised_from_the_process_that_read_it() -> None:
+    reading = chat.Reading()
+    reading.feed(json.dumps({"error": {"message": "overloaded", "ref_id": "r-1"}, "x": "x" * 600_000}).encode())
+    question = Question(text="Why?", model="base")
+    with pytest.raises(errors.ServiceFailed, match=r"overloaded.*r-1"):
+        await understand(question, reading, broken=False, answer_citations=True, cost_usd=0.01, seconds=1.0)
 
 
 async def test_a_large_body_is_read_in_a_process() -> None:

@@ -3,6 +3,7 @@
 import json
 import math
 import sys
+import tracemalloc
 from types import MappingProxyType
 from typing import Any
 
@@ -313,6 +314,8 @@ def test_a_piece_of_a_broken_answer_does_not_pass_for_the_answer(text: str) -> N
         '{"a"} ' * 100_000,
         '{"' + '\\"' * 500_000,
         '"' * 1_000_000,
+        "~" * 1_000_000,
+        "`" * 1_000_000,
         "```\n" + " \n" * 300_000,
         "[" + "0," * 300_000 + "0]",
     ],
@@ -321,6 +324,19 @@ def test_a_piece_of_a_broken_answer_does_not_pass_for_the_answer(text: str) -> N
 def test_hostile_text_ends_in_value_error(text: str) -> None:
     with pytest.raises(ValueError):
         schemas.read(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["[" + "{}," * 500_000, '{"a": ' + "[[],[]]," * 200_000, '{ "' * 500_000, '{"a": "' + '\\"' * 500_000]
+)
+def test_values_without_number_and_strings_without_end_are_refused_before_they_are_made(text: str) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError):
+            schemas.read(text)
+        assert tracemalloc.get_traced_memory()[1] < 10 * len(text)
+    finally:
+        tracemalloc.stop()
 
 
 def test_very_many_empty_braces_are_read() -> None:
