@@ -185,9 +185,8 @@ async def test_ctrl_c_at_any_moment_leaves_no_traceback(tmp_path: Path, millisec
             async for part in process.stderr:
                 heard += part
             await process.wait()
-    if b"<frozen" in heard or b"site.py" in heard:
-        pytest.skip("Python itself had not started yet")
-    assert b"Traceback" not in heard, heard.decode()
+    # While Python itself still starts, the traceback is its own, with no file of ours in it.
+    assert b"Traceback" not in heard or b"parallel_mcp" not in heard, heard.decode()
     # While Python itself starts or ends it dies of the signal, which a shell shows as 130, too.
     assert process.returncode in (0, 130, -signal.SIGINT)
 
