@@ -1,8 +1,19 @@
 """`parallel-mcp` and `python -m parallel_mcp`: starts the front at once, and the command line for all else."""
 
+import os
+import signal
 import sys
 
-from parallel_mcp.stdio import front, orphan
+
+def _stop(*_: object) -> None:
+    """Exit without a traceback while the imports of a command are still loading."""
+    os.write(2, b"\nparallel-mcp: stopped\n")
+    os._exit(130)
+
+
+signal.signal(signal.SIGINT, _stop)
+
+from parallel_mcp.stdio import front, orphan  # noqa: E402
 
 
 def main() -> None:

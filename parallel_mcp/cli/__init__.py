@@ -3,7 +3,6 @@
 What only one command needs is imported inside it, so that `--help` and the server load nothing they do not use.
 """
 
-import os
 import signal
 from collections.abc import Sequence
 from typing import Any
@@ -13,18 +12,14 @@ INTERRUPTED = 130
 
 
 def main(args: Sequence[str] | None = None, **settings: Any) -> Any:
-    """Run the command line and end the process. `args` default to those of the process."""
-    signal.signal(signal.SIGINT, _stop)
+    """Run the command line and end the process. `args` default to those of the process.
+
+    Until its imports are done, Ctrl-C is `__main__`'s.
+    """
     from parallel_mcp.cli.group import main as group
 
     signal.signal(signal.SIGINT, signal.default_int_handler)
     return group.main(args, **settings)
-
-
-def _stop(*_: object) -> None:
-    """Exit without a traceback while the imports of a command are still loading."""
-    os.write(2, b"\nparallel-mcp: stopped\n")
-    os._exit(INTERRUPTED)
 
 
 __all__ = ["INTERRUPTED", "main"]

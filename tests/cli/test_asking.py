@@ -185,9 +185,10 @@ async def test_ctrl_c_at_any_moment_leaves_no_traceback(tmp_path: Path, millisec
             async for part in process.stderr:
                 heard += part
             await process.wait()
-    # While Python itself still starts, the traceback is its own, with no file of ours in it.
-    assert b"Traceback" not in heard or b"parallel_mcp" not in heard, heard.decode()
-    # While Python itself starts or ends it dies of the signal, which a shell shows as 130, too.
+    # While Python itself starts or ends, the traceback and the status are its own.
+    if b"Traceback" in heard and b"parallel_mcp" not in heard:
+        return
+    assert b"Traceback" not in heard, heard.decode()
     assert process.returncode in (0, 130, -signal.SIGINT)
 
 
