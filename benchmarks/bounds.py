@@ -1,7 +1,7 @@
-"""The time bounds that are promised, measured exactly: python -m benchmarks.bounds
+"""Measures the promised time bounds exactly: python -m benchmarks.bounds
 
-Tests prove them at five times the bound, because machines are noisy; this prints what they are here. Each is
-the median and the worst of `--rounds` rounds. The exit status is 1 where a median is over its bound.
+Tests allow five times the bound, because machines are noisy; this prints the true times. Each is the median and the
+worst of `--rounds` rounds. The exit status is 1 if a median is over its bound.
 """
 
 import argparse
@@ -23,7 +23,7 @@ Round = Callable[[], Awaitable[float]]
 
 
 async def first_progress() -> float:
-    """From the call of web_answer, over a real pipe, to the first report of progress."""
+    """From a call of web_answer, over a real pipe, to the first progress report."""
     async with upstream_running() as upstream:
         upstream.hold()
         async with started(upstream) as pipe:
@@ -36,7 +36,7 @@ async def first_progress() -> float:
 
 
 async def end_of_stdin() -> float:
-    """From the end of stdin, with a research in flight, to the end of the process."""
+    """From the end of stdin, with a research run in flight, to the end of the process."""
     async with upstream_running() as upstream:
         upstream.hold()
         async with started(upstream) as pipe:
@@ -66,7 +66,7 @@ async def _in_flight(pipe: Pipe, upstream: Upstream, tool: str) -> None:
 
 
 async def listed() -> int:
-    """The bytes of tools/list, icons not counted."""
+    """The size of tools/list in bytes, without icons."""
     async with Client(build(Settings(store="memory:")), mode="legacy") as client:
         result = (await client.list_tools()).model_dump(mode="json", by_alias=True, exclude_none=True)
     for tool in result["tools"]:
@@ -82,7 +82,7 @@ BOUNDS: dict[str, tuple[float, Round]] = {
 
 
 async def measure(rounds: int) -> bool:
-    """Print every bound with what it is here; True where all hold."""
+    """Print every bound and its measured time. Returns whether all hold."""
     held = True
     for name, (bound, work) in BOUNDS.items():
         times = [await work() for _ in range(rounds)]
@@ -95,7 +95,7 @@ async def measure(rounds: int) -> bool:
 
 
 def main() -> int:
-    """The exit status."""
+    """Run it. Returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=9)
     return 0 if anyio.run(measure, parser.parse_args().rounds) else 1

@@ -1,8 +1,8 @@
-"""300 calls of 3 seconds each at the same time: how long all of them take, and how many are upstream at once.
+"""300 simultaneous calls of 3 seconds each: how long all of them take, and how many are upstream at once.
 
     python benchmarks/concurrency.py [--calls 300] [--seconds 3] [--stdio]
 
-Everything runs on this machine, in three processes: an upstream that answers after so many seconds,
+Everything runs on this machine, in three processes: an upstream that answers after this many seconds,
 the server, and this one, which calls it. Each line is a layer: the client alone, then the whole
 server over Streamable HTTP (and stdio), for each tool and era.
 """
@@ -40,7 +40,7 @@ LIMIT_SECONDS = 4.5
 
 
 class Upstream:
-    """Answers each question `seconds` after it came; `/most` says how many waited at once, and forgets it."""
+    """Answers each question after `seconds`. `/most` returns how many waited at once, and resets that."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -76,7 +76,7 @@ def _free_port() -> int:
 
 @contextmanager
 def _process(*arguments: str, port: int, **env: str) -> Iterator[None]:
-    """A process of ours, from when its port answers."""
+    """One of our processes, once its port answers."""
     with subprocess.Popen([sys.executable, *arguments], env={**os.environ, **env}) as process:
         try:
             while process.poll() is None:
@@ -108,7 +108,7 @@ def _settings(upstream: str, folder: str) -> dict[str, str]:
 
 
 async def _timed(name: str, upstream: str, calls: int, call: Call) -> bool:
-    """Do all calls at once, and print how it went. A call gives what went wrong with it, or None."""
+    """Make all calls at once, and print the result. A call returns what went wrong, or None."""
     failures: list[str] = []
 
     async def one(number: int) -> None:
@@ -152,7 +152,7 @@ async def _client_alone(upstream: str, calls: int) -> bool:
 
 
 async def _posted(port: int, era: Era, name: str, arguments: dict[str, str]) -> str | None:
-    """One tool call on a connection of its own, by hand: the SDK's client would be the bottleneck."""
+    """One tool call on its own connection, written by hand: the SDK's client would be the bottleneck."""
     version = "2026-07-28" if era == "auto" else "2025-11-25"
     meta = {
         "io.modelcontextprotocol/protocolVersion": version,

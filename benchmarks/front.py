@@ -1,10 +1,9 @@
 """`python benchmarks/front.py [--runs 20] [--kills 1000] [--ends 10]`: what the front costs, and how it ends.
 
-The least time until tools/list is answered and resident memory then, in both eras, interleaved with an interpreter
-that only prints; the CPU of `--version` and `--help` beside importing the server, which both did once; the time from
-each kind of end, with a run in flight, until the front is gone and the host sees the end of stdout and stderr; then so
-many starts that are killed at random moments, and what is left of them. The exit status is 1 where something is over
-its bound.
+The minimum time until tools/list is answered, and resident memory at that time, in both eras, interleaved with an
+interpreter that only prints; the CPU of `--version` and `--help` compared with importing the server; the time from each
+kind of end, with a run in flight, until the front has exited and stdout and stderr have ended for the host; then starts
+that are killed at random moments, and what is left of them. The exit status is 1 if anything is over its bound.
 """
 
 import argparse
@@ -31,7 +30,7 @@ CLIENT = {"name": "benchmark", "version": "0"}
 HELLO = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": CLIENT}
 
 START_MS, START_MB, QUICK, END_SECONDS = 40.0, 4.0, 0.2, 0.2
-"""The bounds: over the bare interpreter, of the import's CPU, and after an end."""
+"""The bounds: relative to the bare interpreter, to the import's CPU, and after an end."""
 
 LAUNCHER = [sys.executable, "-c", "import subprocess, sys; subprocess.Popen(sys.argv[1:]).wait()"]
 
@@ -40,14 +39,14 @@ MODERN: list[tuple[str, dict[str, Any]]] = [("server/discover", {"_meta": META})
 
 
 def started(command: list[str], store: str) -> subprocess.Popen[bytes]:
-    """The process, on a store of its own."""
+    """The process, on its own store."""
     environment = {"PARALLEL_API_KEY": "k", "PARALLEL_MCP_STORE": store}
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     return subprocess.Popen(command, env=environment, start_new_session=True, **pipes)
 
 
 def measured(command: list[str], requests: list[tuple[str, dict[str, Any]]], store: str) -> tuple[float, float]:
-    """Milliseconds until the last answer, and megabytes resident then."""
+    """Milliseconds until the last response, and resident megabytes at that time."""
     began = time.perf_counter()
     process = started(command, store)
     assert process.stdin is not None and process.stdout is not None
@@ -67,7 +66,7 @@ def measured(command: list[str], requests: list[tuple[str, dict[str, Any]]], sto
 
 
 def engines(store: str) -> int:
-    """How many processes there are whose store this is."""
+    """The number of processes on this store."""
     found = 0
     for folder in Path("/proc").iterdir():
         try:
@@ -78,7 +77,7 @@ def engines(store: str) -> int:
 
 
 def quick(arguments: list[str]) -> float:
-    """CPU milliseconds of a command that prints and ends."""
+    """CPU milliseconds of a command that prints and exits."""
     process = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.DEVNULL)
     _, status, used = os.wait4(process.pid, 0)
     assert status == 0
@@ -97,9 +96,9 @@ ENDS: dict[str, Callable[[subprocess.Popen[bytes]], None]] = {
 
 
 def ended(name: str, folder: str) -> float:
-    """Seconds from one end of a front, with a run in flight, until it is gone and stdout and stderr are at their end.
+    """Seconds from a kind of end, with a run in flight, until the front has exited and stdout and stderr have ended.
 
-    The request is held by a socket that never answers; the engine leaves once that is closed.
+    A socket that never answers holds the request. The engine exits once that is closed.
     """
     with socket.create_server(("127.0.0.1", 0)) as upstream:
         port = upstream.getsockname()[1]
@@ -131,7 +130,7 @@ def ended(name: str, folder: str) -> float:
 
 
 def killed(count: int, store: str) -> tuple[int, float]:
-    """How many processes are left, ten seconds at most after so many fronts were killed, and after how long none is."""
+    """The processes left within ten seconds of killing so many fronts, and the time until none is left."""
     for _ in range(count):
         process = started(SERVER, store)
         time.sleep(random.uniform(0, 0.1))
@@ -144,7 +143,7 @@ def killed(count: int, store: str) -> tuple[int, float]:
 
 
 def start(runs: int, folder: str) -> bool:
-    """Print what a start costs. Whether it is within bounds."""
+    """Print the cost of a start. Returns whether it is within bounds."""
     rows: dict[str, list[tuple[float, float]]] = {BASE: [], "front, 2025-11-25": [], "front, 2026-07-28": []}
     cases = [(BARE, []), (SERVER, LEGACY), (SERVER, MODERN)]
     for _ in range(runs):
@@ -162,7 +161,7 @@ def start(runs: int, folder: str) -> bool:
 
 
 def commands(runs: int) -> bool:
-    """Print what the quick commands cost. Whether they are within bounds."""
+    """Print the cost of the quick commands. Returns whether it is within bounds."""
     cases = {
         "importing the server": ["-c", "import parallel_mcp.server, parallel_mcp.cli.group"],
         "--version": ["-m", "parallel_mcp", "--version"],
@@ -179,7 +178,7 @@ def commands(runs: int) -> bool:
 
 
 def ends(runs: int, folder: str) -> bool:
-    """Print how long each end takes. Whether they are within bounds."""
+    """Print how long each kind of end takes. Returns whether all are within bounds."""
     held = True
     for name in ENDS if runs else ():
         times = [ended(name, folder) for _ in range(runs)]
@@ -190,7 +189,7 @@ def ends(runs: int, folder: str) -> bool:
 
 
 def main(runs: int, kills: int, rounds: int) -> int:
-    """Print the tables. The exit status."""
+    """Print the tables. Returns the exit status."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         held = [start(runs, folder), commands(max(runs // 4, 1)), ends(rounds, folder)]
         left, seconds = killed(kills, f"{folder}/research.sqlite3")

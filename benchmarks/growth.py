@@ -1,7 +1,7 @@
-"""What a run costs the store as it fills, and an answer as it grows: python -m benchmarks.growth [--write PAGE]
+"""The cost of a run as the store fills, and of an answer as it grows: python -m benchmarks.growth [--write PAGE]
 
-CPU of the process for each of the store's transactions, the least of some rounds; the rows are in a SQLite file with a
-daily budget set, so that the ledger's total is read as well.
+The process's CPU per transaction of the store, the minimum of several rounds. The rows are in a SQLite file and there
+is a daily budget, so that the ledger's total is read, too.
 """
 
 import argparse
@@ -39,7 +39,7 @@ def _answer(kilobytes: int) -> Answer:
 
 
 def _fill(path: Path, rows: int) -> None:
-    """Copies of the one row and ledger line that are there, until there are so many."""
+    """Copy the existing row and ledger line until there are this many."""
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("BEGIN")
         for table, own in (("research", "id, key"), ("ledger", "number")):
@@ -63,7 +63,7 @@ async def _cpu_us(call: Callable[[], Awaitable[object]]) -> float:
 
 
 async def _stored(path: Path) -> dict[str, float]:
-    """Each of a run's steps, in microseconds of CPU."""
+    """The steps of a run, in microseconds of CPU."""
     store, answer, number = SQLiteStore(path), _answer(1), int(time.time() * 1000) % 10**6 * 1000
 
     async def whole() -> None:
@@ -111,7 +111,7 @@ async def _measured() -> str:
 
 
 def main() -> None:
-    """The command."""
+    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--write", type=Path, metavar="PAGE", help="put the tables between the page's markers")
     given = parser.parse_args()

@@ -1,7 +1,7 @@
-"""How long the report page takes to show many sources and hard texts, in Chromium: python -m benchmarks.page
+"""How long the report page takes to show many sources and difficult texts, in Chromium: python -m benchmarks.page
 
-Each size is measured beside the half of it, so that the growth can be read off; and a thousand sources beside a bare
-page of as many elements, which is what the browser itself needs.
+Each size is measured together with half of it, to show the growth, and a thousand sources together with a bare page of
+as many elements, to show what the browser itself needs.
 """
 
 import asyncio
@@ -53,7 +53,7 @@ NOTE = """async () => {
 
 
 def of_many(count: int) -> Research:
-    """A research run with so many sources, each cited in a paragraph of its own."""
+    """A research run with this many sources, each cited in its own paragraph."""
     citations = tuple(
         Citation(
             number=number, url=f"https://example.com/{number}", title=f"Source {number}", excerpts=("An excerpt.",) * 3
@@ -65,7 +65,7 @@ def of_many(count: int) -> Research:
 
 
 async def shown(browser: Browser, run: Research, folder: Path) -> tuple[float, int, float]:
-    """Milliseconds until it is there, elements, and milliseconds from a click on its last mark to the note: medians."""
+    """Medians: milliseconds until it is shown, elements, and milliseconds from a click on its last mark to the note."""
     file = folder / "page.html"
     file.write_text(page(run), "utf-8")
     opened, noted, elements = [], [], 0
@@ -88,7 +88,7 @@ async def main() -> None:
 
 
 async def measured(browser: Browser, folder: Path) -> None:
-    """Sources first, then hard texts."""
+    """Sources first, then difficult texts."""
     tab = await browser.new_page()
     print(
         "| sources | ms to show | elements | ms, as many bare elements | ms from click to note |\n|---|---|---|---|---|"

@@ -1,8 +1,8 @@
-"""Does the machine that guards the stores see what it must? Stores with one rule taken out have to fail it.
+"""Checks that the state machine that tests the stores catches broken ones, by removing one rule at a time.
 
-Run as `python benchmarks/proofs.py [--examples N]`. Each mutant is a store's own text with one rule replaced; the
-machine of `tests/support/machine.py` drives it until a promise is broken. It ends with 0 only if every mutant is
-caught and the true stores are not. Needs redis-server and the extra `test`.
+Run as `python benchmarks/proofs.py [--examples N]`. Each mutant is a store's own source with one rule replaced; the
+machine in `tests/support/machine.py` drives it until a promise is broken. The exit status is 0 only if every mutant is
+caught and the true stores pass. Needs redis-server and the extra `test`.
 """
 
 import argparse
@@ -26,12 +26,12 @@ from tests.support.redis_server import redis_running
 from tests.support.store_machine import FOR_CI, Open, Wait, at_once, drive, in_memory, in_redis
 
 Change = tuple[str, str]
-"""A text that stands exactly once in a store, and what takes its place."""
+"""A text that occurs exactly once in a store, and its replacement."""
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """A rule that is taken out of both stores."""
+    """A rule to remove from both stores."""
 
     without: str
     sqlite: Change
@@ -146,7 +146,7 @@ def main() -> None:
 
 
 def survives(name: str, store: Open, wait: Wait, examples: int) -> bool:
-    """Whether every promise holds; prints which is broken."""
+    """Whether every promise holds. Prints the one that is broken."""
     how = settings(
         FOR_CI,
         max_examples=examples,
@@ -169,7 +169,7 @@ def survives(name: str, store: Open, wait: Wait, examples: int) -> bool:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Hypothesis tells a failing history on stdout, and these are meant to fail."""
+    """Hypothesis prints a failing history to stdout, and these are meant to fail."""
     from hypothesis.reporting import with_reporter
 
     with with_reporter(lambda _: None):
@@ -177,7 +177,7 @@ def quiet() -> Iterator[None]:
 
 
 def sqlite_with(change: Change) -> type[sqlite.SQLiteStore]:
-    """The SQLite store from its own source, with one text replaced."""
+    """The SQLite store, from its source with one text replaced."""
     module = ModuleType("mutated")
     exec(compile(changed(inspect.getsource(sqlite), change), "mutated", "exec"), vars(module))
     store: type[sqlite.SQLiteStore] = module.SQLiteStore
@@ -185,7 +185,7 @@ def sqlite_with(change: Change) -> type[sqlite.SQLiteStore]:
 
 
 def changed(text: str, change: Change) -> str:
-    """The text with one replacement. Raises ValueError where there is not exactly one place for it."""
+    """The text with one replacement. Raises ValueError unless there is exactly one place for it."""
     if text.count(change[0]) != 1:
         raise ValueError(f"stands {text.count(change[0])} times: {change[0]}")
     return text.replace(*change)

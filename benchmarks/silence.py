@@ -1,8 +1,8 @@
-"""Long silent calls behind a real nginx, at their true length: python -m benchmarks.silence [--minutes 5]
+"""Long silent calls behind a real nginx, at full length: python -m benchmarks.silence [--minutes 5]
 
-An upstream that says nothing for so long, `parallel-mcp http` as a process, nginx with `proxy_read_timeout 60s`,
-and four calls of deep_research with `core` at once: both eras, with and without a progress token. For each it
-prints how it ended and the longest time without a byte, which must be under fifteen seconds.
+An upstream that is silent for that long, `parallel-mcp http` as a process, nginx with `proxy_read_timeout 60s`, and
+four simultaneous calls of deep_research with `core`: both eras, with and without a progress token. For each it prints
+how it ended and the longest time without a byte, which must be under fifteen seconds.
 """
 
 import argparse
@@ -23,7 +23,7 @@ MOST_SILENT_SECONDS = 15.0
 
 @asynccontextmanager
 async def _server(upstream: str, wait_seconds: float) -> AsyncIterator[str]:
-    """The server with its usual heartbeat, as a process; yields its URL."""
+    """The server with its usual heartbeat, as a process. Yields its URL."""
     command = [sys.executable, "-m", "parallel_mcp", "http", "--port", "0", "--store", "memory:"]
     command += ["--wait-seconds", str(wait_seconds)]
     environment = {"PARALLEL_API_KEY": "k", "PARALLEL_BASE_URL": upstream}
@@ -41,7 +41,7 @@ async def _server(upstream: str, wait_seconds: float) -> AsyncIterator[str]:
 
 
 def _verdict(call: SilentCall) -> bool:
-    """Print how a call went; True where it is as promised."""
+    """Print the result of a call. Returns whether it is as promised."""
     try:
         result = call.result()
         good = not result.get("isError") and call.question in str(result["structuredContent"])
@@ -54,7 +54,7 @@ def _verdict(call: SilentCall) -> bool:
 
 
 async def measure(minutes: float) -> bool:
-    """True where every call ended with its answer and none was silent for too long."""
+    """Whether every call ended with its answer and none was silent for too long."""
     silent = SilentCalls()
     began = time.monotonic()
     async with upstream_running() as upstream:
@@ -74,7 +74,7 @@ async def measure(minutes: float) -> bool:
 
 
 def main() -> int:
-    """The exit status."""
+    """Run it. Returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=5)
     return 0 if anyio.run(measure, parser.parse_args().minutes) else 1

@@ -1,13 +1,12 @@
-"""Hours of hard use in minutes: python -m benchmarks.soak [--minutes 10] [--callers 200]
+"""Hours of heavy use in minutes: python -m benchmarks.soak [--minutes 10] [--callers 200]
 
-Three processes on this machine: the sandbox, which does something wrong to a tenth of the requests; the server, which
-is `parallel-mcp http`; and this one, whose callers ask both tools in both eras and hang up at random. Each question
-has one right answer, a name that is made up for it, so that an answer which belongs to another question shows.
+Three processes on this machine: the sandbox, which fails a tenth of the requests in some way; the server, which is
+`parallel-mcp http`; and this one, whose callers use both tools in both eras and hang up at random. Each question has
+one right answer, a made-up name, so that an answer to another question is noticed.
 
-Printed are the calls by outcome, and of the server: open connections, tasks, file descriptors and memory, when it was
-warm, in the middle and after the end. The exit status is 1 where an answer was wrong or lost, the log tells of
-something unexpected, something is still open, or memory grew by more than a tenth in the second half.
-Needs Linux, for /proc.
+Prints the calls by outcome, and the server's open connections, tasks, file descriptors and memory after warming up, in
+the middle and at the end. The exit status is 1 if an answer was wrong or lost, the log shows something unexpected,
+anything is still open, or memory grew by more than a tenth in the second half. Needs Linux, for /proc.
 """
 
 import argparse
@@ -46,11 +45,11 @@ SETTLE_SECONDS = 30.0
 PAUSE_SECONDS = 1.0
 SPARE = 2  # descriptors: the connections of the last two questions
 MOST_GROWTH = 0.10
-NEVER_SAID = ("Error executing tool", "pydantic", "failed unexpectedly", "nobody foresaw", "Traceback")
-NEVER_LOGGED = ("unexpected", "foresaw", "Traceback", "Task exception", "never retrieved", "ResourceWarning")
+NEVER_SAID = ("Error executing tool", "pydantic", "failed unexpectedly", "Traceback")
+NEVER_LOGGED = ("unexpected", "Traceback", "Task exception", "never retrieved", "ResourceWarning")
 
 
-# What is asked
+# Questions
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +61,17 @@ class Harbour:
 
     @classmethod
     def of(cls, number: int) -> "Harbour":
-        """The same for the same number."""
+        """The harbour of this number, always the same."""
         letters = [chr(97 + int(digit, 16)) for digit in hashlib.sha256(f"harbour {number}".encode()).hexdigest()]
         return cls("".join(letters[:10]).capitalize(), "".join(letters[10:20]).capitalize())
 
     def question(self, number: int) -> str:
-        """Never the same twice, so that only what is meant to join joins."""
+        """A question, never the same for two numbers, so that only calls that should join do."""
         return f"What is the harbour of {self.place} named? (number {number})"
 
 
 def _corpus(folder: Path) -> list[Harbour]:
-    """A document for each harbour, for the sandbox to answer from."""
+    """Write a document per harbour, for the sandbox to answer from."""
     harbours = [Harbour.of(number) for number in range(HARBOURS)]
     for harbour in harbours:
         text = f"# {harbour.place}\n\nThe harbour of {harbour.place} is named {harbour.name}.\n"
@@ -85,7 +84,7 @@ def _corpus(folder: Path) -> list[Harbour]:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What a server holds at a moment; memory in MiB."""
+    """What a server holds at one moment. Memory is in MiB."""
 
     connections: int
     tasks: int
@@ -102,7 +101,7 @@ class State:
 
 @dataclass
 class Server:
-    """`parallel-mcp http` as a process that tells its tasks at SIGUSR1."""
+    """`parallel-mcp http` as a process that reports its tasks on SIGUSR1."""
 
     process: "subprocess.Popen[bytes]"
     port: int
@@ -125,10 +124,10 @@ class Server:
         return State(sockets, len(names), len(targets), int(memory[1]) / 1024, names)
 
     async def settled(self, asking: "Callers", like: State) -> State:
-        """What it holds once it holds no more than it did, or when that has had time enough to come about."""
+        """What it holds once that is no more than before, or after waiting long enough for it."""
         until = time.monotonic() + SETTLE_SECONDS
         while True:
-            # Expired connections of a burst are closed at the next question, whatever comes of it.
+            # Expired connections of a burst are closed at the next question, whatever its outcome.
             await asking.ask_in_vain()
             await anyio.sleep(PAUSE_SECONDS)
             now = await self.state()
@@ -144,7 +143,7 @@ def _target(entry: Path) -> str:
 
 
 def _serve(on_progress: Path, arguments: list[str]) -> None:
-    """The command itself, in this process, but for the signal that asks for its tasks."""
+    """The command itself in this process, with a signal handler that reports its tasks."""
     import asyncio
 
     from parallel_mcp.cli.group import main
@@ -167,7 +166,7 @@ def _free_port() -> int:
 
 @contextmanager
 def _process(command: list[str], port: int, log: Path, **env: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """A process of ours, from when its port answers; its stderr goes to a file."""
+    """One of our processes, once its port answers. Its stderr goes to a file."""
     with log.open("wb") as stderr, subprocess.Popen(command, stderr=stderr, env={**os.environ, **env}) as process:
         try:
             while process.poll() is None:
@@ -210,16 +209,16 @@ def _running(folder: Path) -> Iterator[tuple[Server, list[Harbour]]]:
 
 
 class Lost(Exception):
-    """A call that ended without an answer to it."""
+    """A call ended without a response."""
 
 
 class Wrong(Exception):
-    """An answer that is not this question's, or that no model should see."""
+    """An answer belongs to another question, or is not fit for a model."""
 
 
 @dataclass
 class Callers:
-    """All of them, and what came of their calls. `right` and the like are counted by outcome."""
+    """All callers, and the outcomes of their calls."""
 
     port: int
     harbours: list[Harbour]
@@ -230,14 +229,14 @@ class Callers:
     numbers: Iterator[int] = field(default_factory=count)
 
     async def run(self, callers: int, seconds: float) -> None:
-        """Have so many call for so long; over when each has its last answer."""
+        """Let this many callers call for this long, until each has its last answer."""
         until = time.monotonic() + seconds
         async with anyio.create_task_group() as group:
             for _ in range(callers):
                 group.start_soon(self._caller, until)
 
     async def ask_in_vain(self) -> None:
-        """One question in each era, of which the answers do not matter."""
+        """One question in each era, whose answers do not matter."""
         arguments = {"question": self.harbours[0].question(next(self.numbers))}
         for era in ("modern", "legacy"):
             await self._call(era, "web_answer", arguments)
@@ -256,7 +255,7 @@ class Callers:
         self.failures.append(f"{outcome}: {error}")
 
     async def _one(self) -> None:
-        """One question to its end."""
+        """One question, followed to its end."""
         harbour, number = self.dice.choice(self.harbours), next(self.numbers)
         question, era = harbour.question(number), self.dice.choice(("modern", "legacy"))
         tool = self.dice.choice(("web_answer", "deep_research"))
@@ -265,7 +264,7 @@ class Callers:
         if self.dice.random() < HANG_UPS:
             await self._call(era, tool, arguments, hang_up=self.dice.random() * 0.5)
             self.outcomes["hung up"] += 1
-            # What goes on without its caller is picked up by asking again.
+            # A run that goes on without its caller is picked up by asking again.
             if tool == "web_answer" or self.dice.random() < 0.5:
                 return
         result = await self._call(era, tool, arguments)
@@ -306,7 +305,7 @@ class Callers:
     async def _call(
         self, era: str, tool: str, arguments: dict[str, Any], hang_up: float | None = None
     ) -> dict[str, Any]:
-        """One tool call on a connection of its own, by hand. With `hang_up` nothing but a hang-up after that time."""
+        """One tool call on its own connection, written by hand. With `hang_up`, only hang up after that time."""
         self.outcomes["calls"] += 1
         got = b""
         try:
@@ -317,7 +316,7 @@ class Callers:
                         got += part
                 if max_wait.cancelled_caught:
                     if self.dice.random() < 0.5:
-                        linger = struct.pack("ii", 1, 0)  # a reset in place of an end
+                        linger = struct.pack("ii", 1, 0)  # a reset instead of a regular end
                         raw = stream.extra(anyio.abc.SocketAttribute.raw_socket)
                         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
                     return {}
@@ -329,7 +328,7 @@ class Callers:
 
 
 def _request(port: int, era: str, tool: str, arguments: dict[str, Any]) -> bytes:
-    """HTTP/1.0, whose answers come as they are and end with the connection."""
+    """HTTP/1.0, whose responses are not chunked and end with the connection."""
     version = "2026-07-28" if era == "modern" else "2025-11-25"
     meta = {
         "io.modelcontextprotocol/protocolVersion": version,
@@ -347,7 +346,7 @@ def _request(port: int, era: str, tool: str, arguments: dict[str, Any]) -> bytes
 
 
 def _result(tool: str, era: str, got: bytes) -> dict[str, Any]:
-    """The result in an answer, which is JSON or a stream of events."""
+    """The result in a response, which is JSON or a stream of events."""
     head, _, body = got.partition(b"\r\n\r\n")
     lines = [line[6:] for line in body.splitlines() if line.startswith(b"data: ")] or [body]
     for line in lines:
@@ -362,17 +361,17 @@ def _result(tool: str, era: str, got: bytes) -> dict[str, Any]:
     raise Lost(f"{tool}, {era}: {head[:60]!r} {body[-200:]!r}")
 
 
-# The whole
+# Everything together
 
 
 async def soak(minutes: float, callers: int, seed: int) -> bool:
-    """Print how it went; True where everything held."""
+    """Print the results. Returns whether everything held."""
     with tempfile.TemporaryDirectory() as name, _running(Path(name)) as (server, harbours):
         asking = Callers(server.port, harbours, random.Random(seed))
         await asking.ask_in_vain()
         await anyio.sleep(PAUSE_SECONDS)
         fresh = await server.state()
-        # The engine is made and the pools are filled once, for as many callers.
+        # The engine is created and the pools are filled once, for as many callers.
         await asking.run(callers, 5.0)
         warm = await server.settled(asking, fresh)
         asking.outcomes.clear()
@@ -415,7 +414,7 @@ def _told(asking: Callers, states: list[State], minutes: float, callers: int) ->
 
 
 def main() -> int:
-    """The exit status."""
+    """Run it. Returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--callers", type=int, default=200)

@@ -1,6 +1,6 @@
-"""CPU of a request over httpx2's own transport and over ours: python -m benchmarks.transport [--requests N]
+"""CPU per request with httpx2's own transport and with ours: python -m benchmarks.transport [--requests N]
 
-Both are asked for the same streamed answer by a stub in another process, with 1 and with 100 requests in flight.
+Both get the same streamed answer from a stub in another process, with 1 and with 100 requests in flight.
 """
 
 import argparse
@@ -46,7 +46,7 @@ async def _measured(requests: int) -> None:
     kinds: dict[str, Callable[[], httpx2.AsyncBaseTransport]] = {"httpx2": _own, "aiohttp": _ours}
     async with upstream() as stub:
         for in_flight in (1, 100):
-            # The least of three: the rest of the machine only adds.
+            # The minimum of three, since the rest of the machine only adds to it.
             least = {
                 name: min([await _cpu_ms(stub.url, make(), requests, in_flight) for _ in range(3)])
                 for name, make in kinds.items()
@@ -56,7 +56,7 @@ async def _measured(requests: int) -> None:
 
 
 def main() -> None:
-    """The command."""
+    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--requests", type=int, default=500)
     asyncio.run(_measured(parser.parse_args().requests))

@@ -1,17 +1,17 @@
 """This server beside others, in one run: python -m benchmarks.beside [--only NAME ...] [--metrics NAME ...]
 
-Every server of `servers.toml` is started, asked and stopped in turn, round after round, against the same stub, so that
-a busy machine slows all of them alike: compare within a run, not between runs. Printed is the median of the rounds, as
-a table in Markdown. Needs Linux (for /proc), and npm for the servers that come from there.
+Every server in `servers.toml` is started, called and stopped in turn, round after round, against the same stub, so that
+a busy machine slows all of them equally: compare within a run, not between runs. Prints the median of the rounds as a
+Markdown table. Needs Linux (for /proc), and npm for the servers that come from there.
 
     --only ours minimal              some servers
     --metrics start cpu              some of: start, calls (CPU, p50, p95, p99), rate, burst, memory
     --transports stdio               or http
     --kinds answer                   or research
-    --quick                          2 rounds of a third of the calls: for a look while you change something
+    --quick                          2 rounds with a third of the calls, for a quick look during development
     --servers FILE                   another table
     --json FILE                      every round's figures
-    --write docs/performance.md      put the table between the page's markers
+    --write docs/performance.md      write the table between the page's markers
 """
 
 import argparse
@@ -52,32 +52,32 @@ NEVER_ZERO = {"rate_failed", "burst_failed"}
 
 Figures = dict[str, float]
 Found = dict[tuple[str, str, str], list[Figures]]
-"""By transport, kind and server: the figures of each round."""
+"""The figures of each round, by transport, kind and server."""
 
 
 class Stub:
-    """The upstream that all share."""
+    """The upstream that all servers share."""
 
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self._control = Posts(port)
 
     async def takes(self, seconds: float) -> None:
-        """Let each answer take so long from now on."""
+        """Set how long each answer takes from now on."""
         await self._control.post("/control", {"seconds": seconds})
 
     async def close(self) -> None:
-        """Leave nothing open."""
+        """Stop it."""
         await self._control.close()
 
     async def count(self, question: str) -> int:
-        """How many requests there were for this question."""
+        """The number of requests for this question."""
         return int(await self._control.post("/count", {"question": question}))
 
 
 @asynccontextmanager
 async def upstream() -> AsyncIterator[Stub]:
-    """The stub as a process of its own."""
+    """The stub, as a separate process."""
     port = free_port()
     process = await asyncio.create_subprocess_exec(sys.executable, str(HERE / "stub.py"), str(port))
     stub = Stub(port)
@@ -96,7 +96,7 @@ async def upstream() -> AsyncIterator[Stub]:
 
 
 async def measure(server: Server, transport: str, kind: str, wanted: set[str], size: Size, stub: Stub) -> Figures:
-    """One round of one server. Raises Failed where it does not answer."""
+    """One round of one server. Raises Failed if it does not answer."""
     figures: Figures = {}
     polls = getattr(server.tool(kind), "polls", False)
     with tempfile.TemporaryDirectory() as folder:
@@ -154,7 +154,7 @@ async def _rounds(servers: list[Server], given: argparse.Namespace, size: Size) 
 
 
 def medians(rounds: list[Figures]) -> Figures:
-    """The middle of every figure."""
+    """The median of every figure."""
     return {name: statistics.median(figures[name] for figures in rounds) for name in rounds[0]}
 
 
@@ -165,7 +165,7 @@ def _shown(value: float | None) -> str:
 
 
 def tables(found: Found, servers: list[Server], size: Size) -> str:
-    """Markdown: one table for each transport and kind."""
+    """One Markdown table per transport and kind."""
     parts = []
     titles = {"answer": "web_answer and its like", "research": "deep_research and its like"}
     for transport, kind in dict.fromkeys((transport, kind) for transport, kind, _ in found):
@@ -202,7 +202,7 @@ def _arguments() -> tuple[argparse.Namespace, Size]:
 
 
 def main() -> None:
-    """The command."""
+    """Run the command."""
     given, size = _arguments()
     known = table.read(given.servers)
     if unknown := set(given.only or ()) - set(known):

@@ -1,4 +1,4 @@
-"""A server as a process, and JSON-RPC to it by hand: an SDK's client would cost more than the servers do."""
+"""A server as a process, called with handwritten JSON-RPC: an SDK's client would cost more than the servers."""
 
 import asyncio
 import itertools
@@ -25,28 +25,28 @@ IDLE_SECONDS = 1.0
 
 
 class Failed(Exception):
-    """A call that did not give its answer; the words say why."""
+    """A call did not return its answer. The text says why."""
 
 
 class Channel(Protocol):
-    """Where a message goes, and its answer comes from."""
+    """A connection to a server."""
 
     async def request(self, method: str, params: dict[str, Any]) -> bytes:
-        """The line of the answer, as it came."""
+        """The line with the response, as received."""
         ...
 
     async def notify(self, method: str, params: dict[str, Any]) -> None:
-        """Send what has no answer."""
+        """Send a notification."""
         ...
 
     async def close(self) -> None:
-        """Leave nothing open."""
+        """Close it."""
         ...
 
 
 @dataclass
 class Pipes:
-    """Stdio: lines out, lines in, answers told apart by id."""
+    """Stdio: lines out, lines in, responses matched by id."""
 
     process: asyncio.subprocess.Process
     _ids: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
@@ -57,7 +57,7 @@ class Pipes:
         return await answer
 
     def send(self, method: str, params: dict[str, Any]) -> tuple["asyncio.Future[bytes]", int]:
-        """The answer that will come, and the id."""
+        """The future response, and the id."""
         number = next(self._ids)
         future = self._waiting[number] = asyncio.get_running_loop().create_future()
         self._write({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
@@ -71,14 +71,14 @@ class Pipes:
         self.process.stdin.write(json.dumps(message).encode() + b"\n")
 
     async def close(self) -> None:
-        """Close the way in."""
+        """Close stdin."""
         assert self.process.stdin is not None
         self.process.stdin.close()
         with suppress(ConnectionError):
             await self.process.stdin.wait_closed()
 
     async def read(self) -> None:
-        """Hand every answer to who waits for it, until the server is gone."""
+        """Pass every response to its waiter, until the server exits."""
         assert self.process.stdout is not None
         while line := await self.process.stdout.readline():
             message = json.loads(line)
@@ -95,7 +95,7 @@ class Pipes:
 
 @dataclass
 class Posts:
-    """Streamable HTTP: a POST for each message, over connections that are kept."""
+    """Streamable HTTP: one POST per message, over kept connections."""
 
     port: int
     _session: str | None = None
@@ -108,7 +108,7 @@ class Posts:
         await self._post({"jsonrpc": "2.0", "method": method, "params": params})
 
     async def post(self, path: str, body: dict[str, Any]) -> bytes:
-        """Plain HTTP, for what is no MCP server."""
+        """Plain HTTP, for what is not an MCP server."""
         return await self._exchange(path, json.dumps(body).encode(), [])
 
     async def _post(self, message: dict[str, Any]) -> bytes:
@@ -141,7 +141,7 @@ class Posts:
         return next((line[5:] for line in reversed(answer.splitlines()) if line.startswith(b"data:") and line[5:]), b"")
 
     async def _opened(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """A connection that was used a moment ago, or a new one: a server may be closing one that was idle longer."""
+        """A recently used connection or a new one, since a server may be closing one that was idle for longer."""
         while self._idle:
             since, reader, writer = self._idle.pop()
             if time.monotonic() - since < IDLE_SECONDS:
@@ -150,7 +150,7 @@ class Posts:
         return await asyncio.open_connection("127.0.0.1", self.port)
 
     async def close(self) -> None:
-        """Close what is kept."""
+        """Close the kept connections."""
         for _, _, writer in self._idle:
             writer.close()
             with suppress(ConnectionError):
@@ -158,7 +158,7 @@ class Posts:
 
 
 async def _response(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
-    """The head, in small letters, and the body."""
+    """The head, in lower case, and the body."""
     head = (await reader.readuntil(b"\r\n\r\n")).lower()
     if length := re.search(rb"content-length: *(\d+)", head):
         return head, await reader.readexactly(int(length[1]))
@@ -172,7 +172,7 @@ async def _response(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
 
 @dataclass
 class Running:
-    """A server that has said what tools it has."""
+    """A server that has listed its tools."""
 
     server: Server
     channel: Channel
@@ -182,33 +182,33 @@ class Running:
     listed: bytes
 
     async def ask(self, kind: str, question: str) -> None:
-        """One call, whose answer must be about this question. Raises Failed."""
+        """One call, which must be answered with this question's answer. Raises Failed."""
         tool = self.server.tool(kind)
         assert tool is not None
         line = await self.channel.request("tools/call", tool.call(question))
         judge(line, question)
 
     def processes(self) -> list[int]:
-        """The ids of all its processes, also of those that left its group."""
+        """The ids of all its processes, even of those that left its group."""
         return processes(self.mark)
 
     def cpu_seconds(self) -> float:
-        """What its processes have used so far, their finished threads included."""
+        """What its processes have used so far, including finished threads."""
         return sum(_cpu(pid) for pid in self.processes())
 
     def memory_mb(self) -> float:
-        """What its processes hold now."""
+        """The memory that its processes use now."""
         return sum(_memory(pid) for pid in self.processes())
 
 
 def judge(line: bytes, question: str) -> None:
-    """Raise Failed where the answer is an error, or answers something else."""
+    """Raise Failed if the response is an error or answers something else."""
     if b'"isError":true' in line.replace(b" ", b"") or question.encode() not in line:
         raise Failed(line[:400].decode("utf-8", "replace"))
 
 
 def processes(mark: str) -> list[int]:
-    """The ids of the processes that were started under this mark, children of children included."""
+    """The ids of the processes started with this mark, with all descendants."""
     found = []
     wanted = f"{MARK}={mark}".encode()
     for entry in Path("/proc").iterdir():
@@ -233,7 +233,7 @@ def _memory(pid: int) -> float:
 
 
 def free_port() -> int:
-    """A port of the loopback that nobody listens on."""
+    """A free loopback port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -258,7 +258,7 @@ async def _shake_hands(channel: Channel) -> bytes:
 
 @asynccontextmanager
 async def running(server: Server, transport: str, stub: str, folder: str) -> AsyncIterator[Running]:
-    """Start it, as its host would; at the end nothing of it is left."""
+    """Start it as a host would. Nothing of it is left at the end."""
     port, mark = free_port(), uuid.uuid4().hex
     words, env = server.command(transport, stub=stub, port=str(port), folder=folder)
     quiet = asyncio.subprocess.DEVNULL

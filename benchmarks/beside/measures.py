@@ -1,4 +1,4 @@
-"""What is measured of one server while it runs. Times are milliseconds where nothing else is said."""
+"""The measurements of one running server. Times are in milliseconds unless stated otherwise."""
 
 import asyncio
 import itertools
@@ -15,7 +15,7 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True)
 class Size:
-    """How much of each."""
+    """How many of each to run."""
 
     calls: int = 300
     rate_calls: int = 1000
@@ -25,12 +25,12 @@ class Size:
 
 
 def question() -> str:
-    """One that nobody asked before, so that nothing is reused or joined."""
+    """A question that nobody asked before, so that nothing is reused or joined."""
     return f"matter {next(_numbers):07}"
 
 
 async def one_by_one(running: Running, kind: str, calls: int) -> dict[str, float]:
-    """The CPU of a call in all the server's processes, and how long calls take when nothing else is under way."""
+    """The CPU per call in all the server's processes, and how long single calls take."""
     for _ in range(WARM_UP):
         await running.ask(kind, question())
     times = []
@@ -45,7 +45,7 @@ async def one_by_one(running: Running, kind: str, calls: int) -> dict[str, float
 
 
 async def rate(running: Running, kind: str, size: Size) -> dict[str, float]:
-    """Calls a second with so many in flight all the time, and the CPU of a call then."""
+    """Calls per second with this many in flight all the time, and the CPU per call."""
     left = iter(range(size.rate_calls))
     failed = 0
 
@@ -66,7 +66,7 @@ async def rate(running: Running, kind: str, size: Size) -> dict[str, float]:
 
 
 async def burst(running: Running, kind: str, size: Size) -> dict[str, float]:
-    """So many calls at once, each of so many seconds upstream: seconds until the last is back, and how many failed."""
+    """This many calls at once, each some seconds long upstream: seconds until the last returns, and failures."""
     failed = 0
 
     async def call() -> None:

@@ -1,13 +1,13 @@
-"""What an agent's bad day costs: python -m benchmarks.beside.money [--only NAME ...] [--seconds 3] [--write PAGE]
+"""The cost of an agent's bad day: python -m benchmarks.beside.money [--only NAME ...] [--seconds 3] [--write PAGE]
 
-One trace is played to every server over stdio, with its research tool (or its answering one, where it has no other):
-a host that gives up and asks again, asks twice at the same time, asks once more what it was just told, dies, and is
-killed with its whole process group, each while a question is under way, which is then asked again of a new process.
-Counted are the requests that reached the upstream for each question that got its answer; 1.0 is what they are worth.
-The exit status is 1 where this server needs more.
+The same trace is played to every server over stdio, with its research tool (or its answering one if it has no other):
+a host that gives up and asks again, asks twice at the same time, asks again what it was just told, dies, and is killed
+with its whole process group, each while a question is in flight that is then asked again of a new process. Counts the
+requests that reached the upstream per answered question, of which 1.0 is the minimum. The exit status is 1 if this
+server needs more.
 
-The host's own death is a SIGKILL to the process that it started, and the group's is one to its group. Killing every
-process of a server, wherever it went, is not in the trace: it is a row of its own, because nothing can survive it.
+The host's own death is a SIGKILL to the process it started, and the group's is one to its group. Killing all processes
+of a server is not in the trace but a row of its own, because nothing can survive that.
 """
 
 import argparse
@@ -34,7 +34,7 @@ PATIENCE = 60.0
 
 @dataclass
 class Host:
-    """One agent's host: a server that it starts again when it is gone, over a store that stays."""
+    """One agent's host: it restarts a server that died, on a store that stays."""
 
     server: Server
     stub: Stub
@@ -43,7 +43,7 @@ class Host:
     _opened: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     async def start(self) -> Running:
-        """The server, started if it is not there."""
+        """The server, started if necessary."""
         if self.here is None:
             self.here = await self._opened.enter_async_context(
                 running(self.server, "stdio", self.stub.url, self.folder)
@@ -51,12 +51,12 @@ class Host:
         return self.here
 
     async def stop(self) -> None:
-        """End it, and all that is left of it."""
+        """End it and all that is left of it."""
         await self._opened.aclose()
         self.here = None
 
     async def answer(self, asked: str) -> None:
-        """Ask until it is answered, as a model does that is told to call again. Raises Failed or TimeoutError."""
+        """Ask until it is answered, like a model that is told to call again. Raises Failed or TimeoutError."""
         async with asyncio.timeout(PATIENCE):
             while True:
                 line = await self.call(asked)
@@ -64,12 +64,12 @@ class Host:
                     return judge(line, asked)
 
     async def call(self, asked: str) -> bytes:
-        """One call, as it comes back."""
+        """One call, and its response as received."""
         here = await self.start()
         return await here.channel.request("tools/call", _tool(self.server).call(asked))
 
     async def under_way(self, asked: str) -> tuple["asyncio.Future[bytes]", int]:
-        """A call whose request has reached the upstream: the answer that may come, and its id."""
+        """A call whose request has reached the upstream: its future response, and its id."""
         here = await self.start()
         assert isinstance(here.channel, Pipes)
         sent = here.channel.send("tools/call", _tool(self.server).call(asked))
@@ -86,12 +86,12 @@ def _tool(server: Server) -> table.Tool:
 
 
 async def plainly(host: Host, asked: str) -> None:
-    """A question and its answer."""
+    """Ask a question and get its answer."""
     await host.answer(asked)
 
 
 async def twice_at_once(host: Host, asked: str) -> None:
-    """An agent and its sub-agent ask the same."""
+    """An agent and its sub-agent ask the same question."""
     await host.start()
     async with asyncio.TaskGroup() as group:
         group.create_task(host.answer(asked))
@@ -105,7 +105,7 @@ async def once_more(host: Host, asked: str) -> None:
 
 
 async def timed_out(host: Host, asked: str) -> None:
-    """The host's limit strikes, it cancels the call, and the model tries again."""
+    """The host cancels the call at its limit, and the model tries again."""
     _, number = await host.under_way(asked)
     assert host.here is not None
     await host.here.channel.notify("notifications/cancelled", {"requestId": number, "reason": "timed out"})
@@ -113,7 +113,7 @@ async def timed_out(host: Host, asked: str) -> None:
 
 
 async def host_killed(host: Host, asked: str) -> None:
-    """The process that the host started is killed; the next session asks again."""
+    """The process that the host started is killed, and the next session asks again."""
     await host.under_way(asked)
     assert host.here is not None
     host.here.process.kill()
@@ -129,7 +129,7 @@ async def group_killed(host: Host, asked: str) -> None:
 
 
 async def everything_killed(host: Host, asked: str) -> None:
-    """Every process of the server, as when a container is killed."""
+    """Every process of the server is killed, as with a container."""
     await host.under_way(asked)
     assert host.here is not None
     for pid in processes(host.here.mark):
@@ -139,7 +139,7 @@ async def everything_killed(host: Host, asked: str) -> None:
 
 
 async def _again(host: Host, asked: str) -> None:
-    """A new process of the server answers; what the old one left behind is left alone until then."""
+    """A new process of the server answers. What the old one left behind is not touched before that."""
     left, host.here, host._opened = host._opened, None, AsyncExitStack()
     try:
         await host.answer(asked)
@@ -160,7 +160,7 @@ class Bill:
     answers: Counter[str] = field(default_factory=Counter)
 
     def price(self, events: tuple[Event, ...]) -> float | None:
-        """Requests for each answer; None where there was no answer."""
+        """Requests per answer, or None if there was no answer."""
         names = [event.__name__ for event in events]
         answers = sum(self.answers[name] for name in names)
         return sum(self.requests[name] for name in names) / answers if answers else None
@@ -181,7 +181,7 @@ async def _play(server: Server, event: Event, stub: Stub, bill: Bill) -> None:
 
 
 async def played(servers: list[Server], seconds: float, days: int) -> dict[str, Bill]:
-    """What each server's day cost."""
+    """The cost of each server's day."""
     bills = {server.name: Bill() for server in servers}
     async with upstream() as stub:
         for server in servers:
@@ -217,7 +217,7 @@ def shown(bills: dict[str, Bill], servers: list[Server]) -> str:
 
 
 def main() -> None:
-    """The command."""
+    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", metavar="NAME")
     parser.add_argument("--seconds", type=float, default=3.0)

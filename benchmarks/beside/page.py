@@ -1,4 +1,4 @@
-"""Where figures go: under what circumstances they came about, and into which page."""
+"""Describes how figures were measured, and writes them to a page."""
 
 import os
 import platform
@@ -25,7 +25,7 @@ def circumstances(servers: list[Server], module: str) -> str:
 
 
 def write(page: Path, name: str, text: str) -> None:
-    """Put the text between the page's markers of that name."""
+    """Write the text between the page's markers of this name."""
     begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
     before, begun, rest = page.read_text("utf-8").partition(begin)
     _, ended, after = rest.partition(end)

@@ -1,9 +1,9 @@
-"""One upstream for every server that is compared: python -m benchmarks.beside.stub PORT
+"""One upstream for all compared servers: python -m benchmarks.beside.stub PORT
 
-It speaks as much of each service's API as its server needs, and answers all of them with the same words, so that no
-server has more to read than another. It is plain asyncio, to take as little as possible of the machine that is
-measured. `POST /control` with `{"seconds": 3}` sets how long an answer takes; `POST /count` with `{"question": "..."}`
-tells how many requests there were for that question.
+It implements as much of each service's API as its server needs, and answers all of them with the same text, so that no
+server has more to read than another. It is plain asyncio, to use as little as possible of the machine being measured.
+`POST /control` with `{"seconds": 3}` sets how long an answer takes; `POST /count` with `{"question": "..."}` returns
+the number of requests for that question.
 """
 
 import asyncio
@@ -55,7 +55,7 @@ def _chat(body: dict[str, Any]) -> tuple[str, str, str]:
 
 
 def _perplexity(body: dict[str, Any]) -> tuple[str, str, str]:
-    """Perplexity's Agent API, which its server always asks for a stream."""
+    """Perplexity's Agent API. Its server always asks for a stream."""
     question = body["input"][-1]["content"]
     content = _answer(question)
     found = [{"id": number, "url": source["url"]} for number, source in enumerate(SOURCES, 1)]
@@ -73,7 +73,7 @@ def _perplexity(body: dict[str, Any]) -> tuple[str, str, str]:
 
 
 def _search(body: dict[str, Any]) -> tuple[str, str, str]:
-    """Exa's and Tavily's search: each reads the fields of its own. The words are spread over eight results."""
+    """Exa's and Tavily's search, each of which reads its own fields. The text is spread over eight results."""
     question = body["query"]
     part = -(-len(WORDS) // len(SOURCES))
     results = []
@@ -85,7 +85,7 @@ def _search(body: dict[str, Any]) -> tuple[str, str, str]:
 
 
 def _tavily_research(body: dict[str, Any]) -> tuple[str, str, str]:
-    """Tavily's research starts here, and is asked for every few seconds by GET."""
+    """Tavily's research, started here and polled by GET every few seconds."""
     question = body["input"]
     return question, "application/json", json.dumps({"request_id": question.replace(" ", "_"), "status": "pending"})
 
@@ -99,14 +99,14 @@ ROUTES: dict[str, Callable[[dict[str, Any]], tuple[str, str, str]]] = {
 
 
 class Upstream:
-    """What all connections share: how long an answer takes, and what was asked."""
+    """State that all connections share: how long an answer takes, and what was asked."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
         self.seen: Counter[str] = Counter()
 
     def respond(self, method: str, path: str, body: bytes) -> tuple[float, str, str]:
-        """After how many seconds, the content type, and the body."""
+        """The delay in seconds, the content type and the body."""
         if path == "/count":
             return 0, "application/json", json.dumps(self.seen[json.loads(body)["question"]])
         if path == "/control":
@@ -123,7 +123,7 @@ class Upstream:
 
 
 class Connection(asyncio.Protocol):
-    """HTTP/1.1 with keep-alive, and one request at a time, as every client here sends it."""
+    """HTTP/1.1 with keep-alive and one request at a time, like every client here."""
 
     def __init__(self, upstream: Upstream) -> None:
         self._upstream = upstream

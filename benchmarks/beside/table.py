@@ -1,4 +1,4 @@
-"""The servers of `servers.toml`: what to start, and with what."""
+"""The servers in `servers.toml`, and how to start them."""
 
 import json
 import os
@@ -18,7 +18,7 @@ PACKAGES = Path(tempfile.gettempdir()) / "parallel-mcp-beside"
 
 @dataclass(frozen=True)
 class Tool:
-    """How a question is put; `polls` where an answer is asked for only every few seconds."""
+    """How to ask a question. `polls` if the server fetches answers only every few seconds."""
 
     tool: str
     arguments: dict[str, Any]
@@ -47,12 +47,12 @@ class Server:
     script: str | None = None
 
     def tool(self, kind: str) -> Tool | None:
-        """The tool for `answer` or `research`; None where the server has none of the kind."""
+        """The tool for `answer` or `research`, or None if the server has none."""
         tool: Tool | None = getattr(self, kind)
         return tool
 
     def command(self, transport: str, **places: str) -> tuple[list[str], dict[str, str]]:
-        """What to run, and in what environment."""
+        """What to run, and its environment."""
         fixed = {
             **{"python": sys.executable, "bin": str(Path(sys.executable).parent), "here": str(HERE)},
             **{"npm": str(PACKAGES / self.name), "patched": str(self._patched(places["stub"])), **places},
@@ -70,7 +70,7 @@ class Server:
         return version(self.distribution or "parallel-mcp") if self.name != "bare" else ""
 
     def prepare(self, stub: str) -> None:
-        """Install what it needs, unless that is there, and point it at the stub."""
+        """Install what it needs, unless it is there already, and point it at the stub."""
         folder = PACKAGES / self.name
         if self.npm and not (folder / "node_modules" / self.npm[0]).exists():
             folder.mkdir(parents=True, exist_ok=True)
@@ -103,7 +103,7 @@ def _fill(text: str, places: dict[str, str]) -> str:
 
 
 def read(file: Path = HERE / "servers.toml") -> dict[str, Server]:
-    """Every server, by its name, in the table's order."""
+    """Every server by name, in the table's order."""
     rows = tomllib.loads(file.read_text("utf-8"))
     servers = {}
     for name, row in rows.items():

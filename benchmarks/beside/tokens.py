@@ -1,7 +1,7 @@
-"""What each server's tools cost a model's context: python -m benchmarks.beside.tokens [--only NAME ...]
+"""How many tokens of context each server's tools take: python -m benchmarks.beside.tokens [--only NAME ...]
 
-Counted is what a host hands to a model of each tool, its name, its description and the schema of its input, in tokens
-of o200k_base, by the counter of an npm package.
+Counts what a host passes to a model for each tool, namely its name, its description and its input schema, in tokens of
+o200k_base, with the tokenizer of an npm package.
 """
 
 import argparse
@@ -24,7 +24,7 @@ console.log(encode(text).length)
 
 
 def counted(text: str) -> int:
-    """The tokens of a text."""
+    """The number of tokens in a text."""
     folder = PACKAGES / "tokens"
     if not (folder / "node_modules" / COUNTER).exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -38,7 +38,7 @@ def counted(text: str) -> int:
 
 
 async def shown(server: Server, stub: str) -> list[dict[str, object]]:
-    """What a model is shown of a server's tools."""
+    """What a model sees of a server's tools."""
     with tempfile.TemporaryDirectory() as folder:
         async with running(server, "stdio", stub, folder) as here:
             tools = json.loads(here.listed)["result"]["tools"]

@@ -27,7 +27,7 @@ META = {
     "io.modelcontextprotocol/clientInfo": {"name": "hostile", "version": "1"},
 }
 HELLO = {"protocolVersion": LEGACY, "capabilities": {}, "clientInfo": {"name": "hostile", "version": "1"}}
-NEVER_LOGGED = ("unexpected", "foresaw", "Task exception", "never retrieved", "RuntimeWarning", "ResourceWarning")
+NEVER_LOGGED = ("unexpected", "Task exception", "never retrieved", "RuntimeWarning", "ResourceWarning")
 
 
 HUGE = "<a number of five thousand digits>"

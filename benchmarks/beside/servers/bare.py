@@ -1,7 +1,7 @@
-"""No SDK at all: what the two tools cost when JSON is passed from one end to the other, and nothing is checked.
+"""No SDK at all: what the two tools cost if JSON is passed from end to end and nothing is checked.
 
-python benchmarks/beside/servers/bare.py [HTTP PORT]; the Chat API is at PARALLEL_BASE_URL. It is the floor of the
-table, not a server to use: no validation, no errors, no cancellation, no second era.
+python benchmarks/beside/servers/bare.py [HTTP PORT]; the Chat API is at PARALLEL_BASE_URL. It is the
+table's lower bound, not a server to use: no validation, no errors, no cancellation, no second era.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The least that the SDK allows: two tools, one request each, nothing else.
+"""The minimum with the SDK: two tools, one request each, nothing else.
 
 python benchmarks/beside/servers/minimal.py [HTTP PORT]; the Chat API is at PARALLEL_BASE_URL.
 """
@@ -23,12 +23,12 @@ class Opened:
 
 @asynccontextmanager
 async def lifespan(_: MCPServer[Opened]) -> AsyncIterator[Opened]:
-    """One client for all calls, with every default of its own: 100 connections, 5 s to get one of them."""
+    """One client for all calls, with its defaults: 100 connections, and 5 s to get one of them."""
     async with httpx2.AsyncClient(base_url=os.environ["PARALLEL_BASE_URL"]) as http:
         yield Opened(http)
 
 
-# Where rich is installed, the SDK draws a traceback of each failed call: a second of CPU for each.
+# If rich is installed, the SDK renders a traceback of each failed call, which takes a second of CPU.
 server = MCPServer("minimal", lifespan=lifespan, log_level="CRITICAL")
 
 
