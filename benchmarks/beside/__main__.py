@@ -22,7 +22,7 @@ import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from benchmarks.beside.table import HERE, Server
 METRICS = ("start", "calls", "rate", "burst", "memory")
 ROWS = {
     "start": "start to tools/list, ms",
+    "discovered": "the same after server/discover, ms",
     "first": "start to the first answer, ms",
     "listed": "tools/list, bytes",
     "cpu": "CPU a call, ms",
@@ -100,6 +101,11 @@ async def measure(server: Server, transport: str, kind: str, wanted: set[str], s
     figures: Figures = {}
     polls = getattr(server.tool(kind), "polls", False)
     with tempfile.TemporaryDirectory() as folder:
+        if "start" in wanted and transport == "stdio":
+            # A server that knows no discovery has no such figure.
+            with suppress(Failed, TimeoutError):
+                async with running(server, transport, stub.url, folder, modern=True) as here:
+                    figures["discovered"] = here.started_ms
         async with running(server, transport, stub.url, folder) as here:
             figures |= await _start(here, kind, wanted, polls)
             if "calls" in wanted and not polls:

@@ -18,6 +18,8 @@ from typing import Any, Protocol
 from benchmarks.beside.table import Server
 
 PROTOCOL = "2025-11-25"
+PREFIX = "io.modelcontextprotocol/"
+META = {PREFIX + "protocolVersion": "2026-07-28", PREFIX + "clientCapabilities": {}}
 MARK = "BESIDE_RUN"
 _TICKS = os.sysconf("SC_CLK_TCK")
 _START_SECONDS = 30.0
@@ -256,9 +258,19 @@ async def _shake_hands(channel: Channel) -> bytes:
     return await channel.request("tools/list", {})
 
 
+async def _discover(channel: Channel) -> bytes:
+    """The same without a handshake. Raises Failed where the server knows only handshakes."""
+    said = await channel.request("server/discover", {"_meta": META})
+    if b'"supportedVersions"' not in said:
+        raise Failed(said[:300].decode("utf-8", "replace"))
+    return await channel.request("tools/list", {"_meta": META})
+
+
 @asynccontextmanager
-async def running(server: Server, transport: str, stub: str, folder: str) -> AsyncIterator[Running]:
-    """Start it as a host would. Nothing of it is left at the end."""
+async def running(
+    server: Server, transport: str, stub: str, folder: str, *, modern: bool = False
+) -> AsyncIterator[Running]:
+    """Start it as a host would, with a handshake or, if `modern`, by discovery. Nothing of it is left at the end."""
     port, mark = free_port(), uuid.uuid4().hex
     words, env = server.command(transport, stub=stub, port=str(port), folder=folder)
     quiet = asyncio.subprocess.DEVNULL
@@ -279,7 +291,7 @@ async def running(server: Server, transport: str, stub: str, folder: str) -> Asy
         async with asyncio.timeout(_START_SECONDS):
             if reading is None:
                 await _answering(port, process)
-            listed = await _shake_hands(channel)
+            listed = await (_discover if modern else _shake_hands)(channel)
         took = (time.perf_counter() - began) * 1000
         yield Running(server, channel, process, mark, took, listed)
     finally:
