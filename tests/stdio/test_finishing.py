@@ -7,6 +7,7 @@ import shutil
 import signal
 import sqlite3
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,6 +16,9 @@ from typing import Any
 import anyio
 import pytest
 
+from parallel_mcp.models import Model, Question
+from parallel_mcp.server import open_app
+from parallel_mcp.settings import Settings
 from parallel_mcp.stdio import finishing
 from tests.support.fronts import RECORDER, Front, engines, engines_gone, fronted, research, waited_for
 from tests.support.upstream import Upstream
@@ -295,6 +299,30 @@ async def test_an_answer_that_a_full_disk_does_not_take_is_kept_until_it_does(
     resource.prlimit(engine, resource.RLIMIT_FSIZE, usual)
     await engines_gone(store)
     assert await _finished_with_one_request(upstream, store)
+
+
+@pytest.mark.parametrize("slept", [0.0, 3600.0], ids=["by the clock that runs", "by the wall clock, after a sleep"])
+async def test_a_run_is_finished_for_as_long_as_its_model_may_take_and_is_then_given_back(
+    upstream: Upstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slept: float
+) -> None:
+    monkeypatch.setattr(finishing, "STORING_SECONDS", 0.2)
+    upstream.hold()
+    settings = Settings(api_key="k", base_url=upstream.url, store=str(tmp_path / "research.sqlite3"))
+    async with open_app(settings) as app:
+        principal = app.who(None)
+        row, _ = await app.service.ask(principal, Question(text="Why?", model=Model.BASE))
+        await upstream.requests(1)
+        now = time.time
+        monkeypatch.setattr(time, "time", lambda: now() + slept)
+        with anyio.fail_after(20):
+            await finishing.Finishing(tmp_path / "research.finishing", {Model.BASE: slept}).finish(app.service)
+        assert app.service.is_working
+        assert not upstream.closed
+    await upstream.until(lambda self: self.closed == 1)
+    async with open_app(settings) as app:
+        given_back = await app.service.store.get(row.research_id, principal.scope)
+    assert given_back is not None
+    assert (given_back.status, given_back.holder, given_back.attempts) == ("working", None, 1)
 
 
 async def _stopped_and_lapsed(engine: int, store: Path) -> None:
