@@ -140,7 +140,7 @@ _FLAGS = (
     (r"\bfollow_up_to=", "--follow-up-to "),
     (r"\bfollow_up_to\b", "--follow-up-to"),
     (r"\boutput_schema\b", "--output-schema"),
-    (r"Pass fresh=true with the question to ask (?:anew|again)", "--fresh asks again"),
+    (r"Pass fresh=true with the question to ask again", "--fresh asks again"),
     (r"\bfresh=true\b", "--fresh"),
     (r"\bmodel='?(\w+)'?", r"--model \1"),
     (r"\bCall deep_research with the question\b", "Run `parallel-mcp research` with the question"),

@@ -1,4 +1,4 @@
-"""What keeps this server from working, and what to do about it. Shows no key; spends nothing but in `live`."""
+"""Finds what keeps this server from working, and says what to do. Shows no key; costs nothing except in `live`."""
 
 from parallel_mcp.doctor.examination import examine
 from parallel_mcp.doctor.finding import Finding, Verdict

@@ -1,4 +1,4 @@
-"""Settings, key, proxy, certificates, endpoint and store, in the order in which a call needs them."""
+"""Checks settings, key, proxy, certificates, endpoint and store, in the order in which a call needs them."""
 
 import platform
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -13,14 +13,14 @@ from parallel_mcp.doctor.places import store_finding
 from parallel_mcp.errors import UpstreamError
 from parallel_mcp.settings import Settings
 
-# Where other programs look for certificates, and Python does not.
+# Variables in which other programs, but not Python, look for certificates.
 _OTHERS_CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
 
 
 async def examine(
     settings: Settings, fault: str | None, warnings: Sequence[str], environ: Mapping[str, str]
 ) -> AsyncIterator[Finding]:
-    """Look at everything that can be looked at for nothing. `fault` is what is wrong with the settings left out."""
+    """Check everything that can be checked for free. `fault` describes invalid settings, which were left out."""
     system = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
     yield Finding("version", "ok", f"parallel-mcp {version('parallel-mcp')}, {system}")
     yield _settings(fault, warnings)
@@ -49,14 +49,14 @@ def _key(settings: Settings) -> Finding:
 
 
 def _proxy(base_url: str) -> Finding:
-    """Which proxy is gone through, without its user and password."""
+    """The proxy that is used, without its user and password."""
     host = urlsplit(base_url).hostname or ""
     try:
         proxy = route_to(base_url).proxy
     except errors.ConnectFailed as failed:
         if "PROXY" in failed.detail:
             return Finding("proxy", "fail", failed.detail)
-        return Finding("proxy", "note", "not looked at, because the certificates cannot be used")
+        return Finding("proxy", "note", "not checked, because the certificates cannot be used")
     if proxy is not None:
         return Finding("proxy", "note", f"{host} is reached through {proxy.url.scheme}://{proxy.url.netloc.decode()}")
     return Finding("proxy", "ok", "none for this machine itself" if is_loopback(host) else f"none for {host}")
@@ -79,21 +79,21 @@ def _certificates(base_url: str, environ: Mapping[str, str]) -> Finding:
 
 
 async def _endpoint(settings: Settings) -> Finding:
-    """Send a request with nothing in it: it costs nothing, and the refusal tells whether the key is good."""
+    """Send an empty request. It costs nothing, and the refusal shows whether the key is valid."""
     where = urlsplit(settings.base_url).netloc
     key = settings.api_key.get_secret_value() if settings.api_key else ""
     async with open_http(settings.base_url) as http:
         status, refused = await probe(http, key)
     if status in (400, 422) or (status == 401 and not key):
-        taken = "; it accepts the key" if key else "; the key could not be tried"
+        taken = "; it accepts the key" if key else "; there was no key to check"
         return Finding("endpoint", "ok", f"{where} can be reached{taken}")
     if refused is None:
-        return Finding("endpoint", "fail", f"{where} answers an empty request with {status}: it is no Chat API")
+        return Finding("endpoint", "fail", f"{where} answers an empty request with {status}: it is not a Chat API")
     return Finding("endpoint", "fail", f"{where}: {what_happened(refused)}")
 
 
 def what_happened(refused: UpstreamError) -> str:
-    """A refusal without its advice, which is for a question that may have been paid for."""
+    """A refusal without its advice, which is meant for a question that may have been paid for."""
     status = f" (HTTP {refused.status})" if refused.status else ""
     detail = f": {refused.detail.rstrip('.')}" if refused.detail else ""
     reference = f". Parallel's reference for support: {refused.ref_id}" if refused.ref_id else ""

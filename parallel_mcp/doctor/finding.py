@@ -1,4 +1,4 @@
-"""What the doctor says of one thing."""
+"""One finding of the doctor."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,7 +8,7 @@ Verdict = Literal["ok", "note", "fail"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at: its name, how it is, and in words what to do."""
+    """One check: its name, its verdict, and what was found and what to do, in words."""
 
     what: str
     verdict: Verdict

@@ -1,4 +1,4 @@
-"""One paid question, to see whether what comes back still has the shape that is expected of it."""
+"""One paid question, to check whether the reply still has the expected shape."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -27,8 +27,8 @@ _NUMBER_OR_NONE = frozenset({"number", "null", "absent"})
 _LIST_OR_NONE = frozenset({"array", "null", "absent"})
 _EMPTY = frozenset({"string", "number", "null", "object", "array", "boolean", "absent"})
 
-# Each place of a reply with the kinds that are understood there. What the documentation calls "always empty" may be
-# anything; a place that does not stand here is new.
+# Each place in a reply, with the kinds of value that are understood there. What the documentation calls "always empty"
+# may be anything. A place that is not listed here is new.
 _BOTH: Mapping[str, frozenset[str]] = {
     "": frozenset({"object"}),
     "id": _EMPTY,
@@ -53,7 +53,7 @@ _IGNORED_BELOW = ("usage", "choices[].logprobs", "basis[]")
 
 
 def expected(*, stream: bool) -> Mapping[str, frozenset[str]]:
-    """The places of a reply, or of a stream's events, and the kinds of value that are understood in each."""
+    """The places in a reply, or in a stream's events, and the kinds of value that are understood in each."""
     message = "choices[].delta" if stream else "choices[].message"
     needed = frozenset({"string", "null", "absent"}) if stream else frozenset({"string"})
     return {
@@ -67,7 +67,7 @@ def expected(*, stream: bool) -> Mapping[str, frozenset[str]]:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back: the status, the kind of content, and the JSON values in it."""
+    """A response: its status, its content type, and the JSON values in it."""
 
     status: int
     content_type: str
@@ -75,7 +75,7 @@ class Reply:
 
 
 async def examine_live(settings: Settings) -> Finding:
-    """Ask the one question, and say how the reply is. It is paid for."""
+    """Ask the question, which is paid for, and report on the reply."""
     key = settings.api_key.get_secret_value() if settings.api_key else ""
     try:
         async with open_http(settings.base_url) as http:
@@ -84,14 +84,14 @@ async def examine_live(settings: Settings) -> Finding:
         return Finding("live", "fail", str(error))
     found = differences(reply, stream=settings.stream)
     if not found:
-        return Finding("live", "ok", f"HTTP {reply.status}; the reply has the shape that is expected")
-    return Finding("live", "note", "the reply differs from what is expected, please report it: " + "; ".join(found))
+        return Finding("live", "ok", f"HTTP {reply.status}; the reply has the expected shape")
+    return Finding("live", "note", "the reply differs from what was expected, please report it: " + "; ".join(found))
 
 
 async def ask(
     http: httpx2.AsyncClient, key: str, *, stream: bool, seconds: float = Model.SPEED.timeout_seconds
 ) -> Reply:
-    """Ask the one question. Raises UpstreamError; what was refused is not billed, what was sent may be."""
+    """Ask the question. Raises UpstreamError; if it was refused it is not billed, otherwise it may be."""
     secret = ApiKey(key)
     del key
     body = chat.request(QUESTION, stream=stream, answer_citations=True)
@@ -106,7 +106,7 @@ async def ask(
                 return Reply(response.status_code, content_type, tuple(_values(body_read, content_type)))
     except LOWER_ERRORS as error:
         failure = map_exception(error, seconds)
-    # Not from what caused it, which holds the key.
+    # Not raised from its cause, which holds the key.
     raise failure
 
 
@@ -128,7 +128,7 @@ def _parsed(text: str) -> Any:
 
 
 def differences(reply: Reply, *, stream: bool) -> list[str]:
-    """Where the reply's shape is not as expected, in words for a bug report: places and kinds, and no values."""
+    """How the reply's shape differs from the expected one, for a bug report: places and kinds, but no values."""
     wanted = "text/event-stream" if stream else "application/json"
     found = [] if reply.content_type == wanted else [f"content-type is {reply.content_type or 'absent'}, not {wanted}"]
     table = expected(stream=reply.content_type == "text/event-stream")

@@ -1,4 +1,4 @@
-"""Where research runs are kept: whether it can be read and written, and how safe what is in it is."""
+"""Checks the store: whether it can be read and written, and how safe its contents are."""
 
 import os
 import shutil
@@ -27,7 +27,7 @@ async def store_finding(settings: Settings) -> Finding:
     except StoreFailed as error:
         return Finding("store", "fail", str(error))
     if url == "memory:":
-        return Finding("store", "note", "memory: research is gone when the process ends")
+        return Finding("store", "note", "memory: research runs are lost when the process ends")
     return _kept_in_file(url)
 
 
@@ -47,9 +47,9 @@ def _risks_of_file(path: Path) -> list[str]:
     risks = []
     # Windows has access lists instead.
     if os.name == "posix" and path.stat().st_mode & 0o077:
-        risks.append(f"others on this machine may use it: chmod 600 {path}")
+        risks.append(f"other users of this machine can access it: chmod 600 {path}")
     if not path.is_absolute():
-        risks.append(f"it is another file for each folder that a host starts this server in: write {path.resolve()}")
+        risks.append(f"it is a different file in each folder a host starts this server in: write {path.resolve()}")
     if shutil.disk_usage(path.resolve().parent).free < _LITTLE_BYTES:
         risks.append("the disk is nearly full, and an answer that cannot be stored is lost with the process")
     return risks

@@ -18,7 +18,7 @@ UNKNOWN_SECONDS = 25.0
 
 SHORTEST_SECONDS = 1.0
 AGAIN_SECONDS = 4.0
-"""If a question is asked again this long after a call for it that is still waiting, the first call was given up."""
+"""If a question is asked again this long after a call for it that still waits, the host gave up on the first call."""
 
 REMEMBERED_SECONDS = 86_400.0
 
