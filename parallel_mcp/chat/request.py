@@ -7,7 +7,7 @@ from parallel_mcp.models import Model, Question
 
 PROMPT_VERSIONS: Mapping[Model, int] = {Model.SPEED: 2, Model.LITE: 1, Model.BASE: 1, Model.CORE: 1}
 """Part of what makes two questions the same. Increase a model's when `request` changes the wording sent to it: asking
-again after that update is a new request, even while the earlier version's run is under way.
+again after that update is a new request, even while the earlier version's run is in flight.
 """
 
 _SOURCES: Mapping[str, Any] = {

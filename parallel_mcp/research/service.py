@@ -89,7 +89,7 @@ class ResearchService:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator["ResearchService"]:
-        """Work until the block ends, then stop and give the leases back within half a second."""
+        """Work until the block ends, then stop and release the leases within half a second."""
         async with anyio.create_task_group() as self._group:
             self._group.start_soon(self._renew_leases)
             try:
