@@ -1,8 +1,8 @@
 """Pictures of the command line in a real terminal: `python docs/pictures/take.py` (or `nox -s pictures`).
 
-Each command runs in tmux, 80 and 120 columns wide, against the sandbox; what the terminal then shows is kept as an
-SVG, once in a light and once in a dark terminal's colours. With chromium on the path, each is kept as a PNG, too, in
-the folder that the first argument names.
+Each command runs in tmux, 80 and 120 columns wide, against the sandbox; what the terminal then shows is saved as an
+SVG, in the colours of a light and a dark terminal. If chromium is on the path, each is also saved as a PNG in the
+folder given as the first argument.
 """
 
 import html
@@ -44,7 +44,7 @@ THEMES = {
 CELL, LINE, EDGE = 8.4, 19, 16
 
 NO_BREAK = "\u00a0"
-"""A blank that no renderer of SVG takes away."""
+"""A blank that no SVG renderer collapses."""
 
 
 def main() -> None:
@@ -62,7 +62,7 @@ def main() -> None:
 
 
 def terminal(command: str, width: int, home: str) -> str:
-    """What a terminal of this width shows of a command once it has ended, with the escapes of its colours."""
+    """What a terminal of this width shows after a command has ended, with the escapes for colours."""
     tmux = ["tmux", "-L", f"pictures-{os.getpid()}", "-f", "/dev/null"]
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment = {"HOME": home, "XDG_DATA_HOME": home, "PATH": path, "LANG": "C.UTF-8"}
@@ -93,7 +93,7 @@ def _quoted(command: str) -> str:
 
 
 def svg(shown: str, width: int, theme: TerminalTheme) -> str:
-    """A picture of it, in a font that the reader has."""
+    """The terminal's contents as an SVG, in a font that the reader has."""
     lines = list(Text.from_ansi(shown).split("\n", allow_blank=True))
     size = (round(width * CELL + 2 * EDGE), len(lines) * LINE + 2 * EDGE)
     rows = "\n".join(
@@ -136,7 +136,7 @@ def _look(style: Style, theme: TerminalTheme) -> str:
 
 
 def as_png(picture: Path, target: Path) -> None:
-    """The same for whoever cannot look at an SVG."""
+    """The same picture as a PNG, for viewers without SVG."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
         raise SystemExit("chromium is not on the path")

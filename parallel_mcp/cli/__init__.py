@@ -14,7 +14,7 @@ INTERRUPTED = 130
 def main(args: Sequence[str] | None = None, **settings: Any) -> Any:
     """Run the command line and end the process. `args` default to those of the process.
 
-    Until its imports are done, Ctrl-C is `__main__`'s.
+    Until its imports are done, `__main__` handles Ctrl-C.
     """
     from parallel_mcp.cli.group import main as group
 

@@ -1,4 +1,4 @@
-"""Unicode line separators leave as escapes, in JSON and in events."""
+"""Sends Unicode line separators as escapes, in JSON and in events."""
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -20,7 +20,7 @@ class EscapeSeparators:
 
 
 class _Escaped:
-    """One response. Its beginning waits for its first body, whose length may change."""
+    """One response. Its start waits for the first body, whose length may change."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
