@@ -170,6 +170,7 @@ async def _research(settings: Settings, request: _Request, pending: Pending) -> 
 
 
 async def _resumed(settings: Settings, research_id: str, cancel: bool, pending: Pending) -> "tuple[ResearchRun, bool]":
+    from parallel_mcp import tools
     from parallel_mcp.cli.progress import shown
     from parallel_mcp.cli.runs import found
     from parallel_mcp.server import open_app
@@ -180,7 +181,7 @@ async def _resumed(settings: Settings, research_id: str, cancel: bool, pending: 
         principal = app.who(None)
         if cancel:
             return await app.service.cancel(principal, pending.research_id), False
-        async with shown("Researching") as tell:
+        async with shown(tools.opening_message(seen.question.model), seen.seconds) as tell:
             pending.sent = True
             row, _ = await app.service.wait(principal, pending.research_id, math.inf, tell, _say_once_if_interrupted())
         return row, seen.status == "working"
@@ -250,10 +251,10 @@ def put_run(
     if output.format != "text":
         output.put(as_format(output.format, research))
     elif research.answer is None:
-        from parallel_mcp.cli.runs import interrupted_words
+        from parallel_mcp.cli.runs import interrupted_words, working_words
 
-        if row.lapsed and not cancelling:
-            output.put(interrupted_words(row))
+        if row.status == "working" and not cancelling:
+            output.put(interrupted_words(row) if row.lapsed else working_words(row))
             return
         result = tools.research_result(row, first=first, limit=10**9, cancelling=cancelling)
         output.put(in_flags(str(getattr(result.content[0], "text", ""))))

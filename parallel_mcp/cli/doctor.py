@@ -10,7 +10,8 @@ import click
 
 from parallel_mcp import settings as configuration
 from parallel_mcp.cli.ending import Misused, reported, run
-from parallel_mcp.cli.options import OwnOptionsFirst, given_flags, setting_flags, usable_settings
+from parallel_mcp.cli.flags import given_flags
+from parallel_mcp.cli.options import OwnOptionsFirst, setting_flags, usable_settings
 from parallel_mcp.settings import Settings
 from parallel_mcp.text import clean
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from parallel_mcp.cli import INTERRUPTED
+from parallel_mcp.cli.flags import command
 from parallel_mcp.errors import ParallelError
 from parallel_mcp.text import clean
 
@@ -68,10 +69,10 @@ class Pending:
             return Interrupted(f"Stopped. {billed}", may_be_billed=self.sent)
         name = f"Stopped waiting for research run {self.research_id}."
         if self.finished:
-            words = f"{name} It has been answered:\n  parallel-mcp history show {self.research_id}"
+            words = f"{name} It has been answered:\n  {command(f'history show {self.research_id}')}"
         else:
             billed = " Its request had been sent and may be billed." if self.sent else ""
-            words = f"{name}{billed} To resume it:\n  parallel-mcp research --id {self.research_id}"
+            words = f"{name}{billed} To resume it:\n  {command(f'research --id {self.research_id}')}"
         return Interrupted(words, research_id=self.research_id, may_be_billed=self.sent and not self.finished)
 
 
@@ -84,12 +85,12 @@ def reported(pending: Pending | None = None, *, as_json: bool = False) -> Iterat
         # A second Ctrl-C must not suppress the message about the first.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         _end((pending or Pending()).interrupted(), as_json)
-    except Failed as failed:
-        _end(failed, as_json or failed.as_json)
-    except (ParallelError, BaseExceptionGroup) as error:
+    except (Failed, ParallelError, BaseExceptionGroup) as error:
         first: BaseException = error
         while isinstance(first, BaseExceptionGroup):
             first = first.exceptions[0]
+        if isinstance(first, Failed):
+            _end(first, as_json or first.as_json)
         if not isinstance(first, ParallelError):
             raise
         told = Failed(in_flags(str(first)), may_be_billed=first.may_be_billed, **_of_run(pending))
@@ -133,7 +134,7 @@ def run(work: Callable[..., Awaitable[T]], *args: Any) -> T:
     return results[0]
 
 
-# Errors are written for models, so they name the tools' arguments; these are the flags for them.
+# Errors are written for models and for whoever runs the server; this is how the command line says it.
 _FLAGS = (
     (r"\bresearch_id=", "--id "),
     (r"\bresearch_id\b", "--id"),
@@ -147,6 +148,18 @@ _FLAGS = (
     (r"\bcall deep_research with the question\b", "run `parallel-mcp research` with the question"),
     (r"\bdeep_research\b", "`parallel-mcp research`"),
     (r"\bweb_answer\b", "`parallel-mcp answer`"),
+    (
+        r" in this server's environment, and restart it; or start it with --sandbox to try it with",
+        "; or add --sandbox for",
+    ),
+    (
+        r"as PARALLEL_API_KEY where this server runs, or in the request header if callers bring their own",
+        "with `parallel-mcp key set` or as PARALLEL_API_KEY",
+    ),
+    (r" where this server runs\b", ""),
+    (r" Then restart this server\.", ""),
+    (r"\bcall(ing)? again\b", r"ask\1 again"),
+    (r"\bCall(ing)? again\b", r"Ask\1 again"),
 )
 
 

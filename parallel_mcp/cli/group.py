@@ -8,7 +8,7 @@ import click
 
 from parallel_mcp.cli.asking import answer, research
 from parallel_mcp.cli.doctor import doctor
-from parallel_mcp.cli.ending import reported
+from parallel_mcp.cli.ending import Misused, reported
 from parallel_mcp.cli.history import history
 from parallel_mcp.cli.install import install
 from parallel_mcp.cli.key import key
@@ -18,12 +18,18 @@ from parallel_mcp.cli.serving import engine, http, serve_stdio, stdio
 
 
 class _Main(OwnOptionsFirstGroup):
-    """The group itself, which exits without a traceback on Ctrl-C."""
+    """The group itself, which exits without a traceback on Ctrl-C, and reports usage errors as JSON with --json."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
-        with reported():
-            return super().invoke(ctx)
+        as_json = "--json" in ctx.args
+        with reported(as_json=as_json):
+            try:
+                return super().invoke(ctx)
+            except click.UsageError as error:
+                if not as_json:
+                    raise
+                raise Misused(error.format_message()) from None
 
 
 @click.group(cls=_Main, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})

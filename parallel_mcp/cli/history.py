@@ -13,6 +13,7 @@ import click
 
 from parallel_mcp.cli.asking import put_run
 from parallel_mcp.cli.ending import Failed, Misused, reported, run
+from parallel_mcp.cli.flags import command
 from parallel_mcp.cli.options import OwnOptionsFirst, OwnOptionsFirstGroup, setting_flags, settings_of
 from parallel_mcp.cli.output import Output, as_format, output_options
 from parallel_mcp.settings import Settings
@@ -196,7 +197,7 @@ def _show_list(rows: "Sequence[ResearchRun]", spent: "Sequence[Spent]") -> None:
     from parallel_mcp.cli.runs import SHORT, status_of
 
     if not rows:
-        click.echo("There are no research runs yet. To start one:  parallel-mcp research QUESTION")
+        click.echo(f"There are no research runs yet. To start one:  {command('research QUESTION')}")
         return
     table = page.table("id", "age", "", "model", "cost", "question")
     for row in rows:
@@ -215,7 +216,7 @@ def _show_list(rows: "Sequence[ResearchRun]", spent: "Sequence[Spent]") -> None:
             maybe = f"${day.maybe_usd:.3f}" if day.maybe_usd else ""
             totals.add_row(day.day, day.model, str(day.requests), f"${day.usd:.3f}", maybe)
         parts.append(totals)
-    page.show(page.stacked([*parts, Text("parallel-mcp history show ID", "dim")]))
+    page.show(page.stacked([*parts, Text(command("history show ID"), "dim")]))
 
 
 def _cost(row: "ResearchRun") -> str:

@@ -10,6 +10,7 @@ import click
 from parallel_mcp import settings as configuration
 from parallel_mcp.cli import logs
 from parallel_mcp.cli.ending import Misused
+from parallel_mcp.cli.flags import flag_of, given_flags
 from parallel_mcp.settings import Settings, SettingsError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -52,7 +53,7 @@ def setting_flags(*, http: bool) -> Callable[[Command], Command]:
         for name, field in reversed(configuration.fields().items()):
             if name in configuration.SECRETS or (name in configuration.HTTP_ONLY and not http):
                 continue
-            flag = "--" + name.replace("_", "-")
+            flag = flag_of(name)
             flags = f"{flag}/--no-{flag[2:]}" if field.annotation is bool else flag
             help_text = f"{field.description} [{configuration.variable(name)}]"
             several = field.default == ()
@@ -123,11 +124,13 @@ def usable_settings(flags: dict[str, Any]) -> Usable:
     """Read the valid settings, and set up logging."""
     from parallel_mcp import telemetry
 
-    fault, warnings = None, list[str]()
+    fault, warnings, given = None, list[str](), given_flags(flags)
     try:
-        settings, warnings = configuration.read(os.environ, given_flags(flags), configuration.key_file())
+        settings, warnings = configuration.read(os.environ, given, configuration.key_file())
     except SettingsError as error:
         settings, fault = error.usable, str(error)
+        for name in given:
+            fault = fault.replace(f"{configuration.variable(name)}:", f"{flag_of(name)}:")
     logs.set_up(settings.log_level)
     telemetry.take_traceparent_only()
     unmet = telemetry.export(telemetry.wanted(os.environ))
@@ -140,14 +143,3 @@ def usable_settings(flags: dict[str, Any]) -> Usable:
         except ValueError as error:
             settings, fault = settings.model_copy(update={"corpus": ()}), str(error)
     return Usable(settings, fault, [*warnings, *([unmet] if unmet else [])])
-
-
-def given_flags(flags: dict[str, Any]) -> dict[str, Any]:
-    """The flags of settings that were given, to the command or to a group above it."""
-    known = configuration.fields()
-    given = {name: value for name, value in flags.items() if value is not None}
-    above = click.get_current_context().parent
-    while above is not None:
-        given = {name: value for name, value in above.params.items() if name in known and value is not None} | given
-        above = above.parent
-    return given

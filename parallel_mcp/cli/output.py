@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from parallel_mcp.cli import files
-from parallel_mcp.cli.ending import Failed, Misused
+from parallel_mcp.cli.ending import Failed, Misused, in_flags
 from parallel_mcp.text import clean
 
 if TYPE_CHECKING:
@@ -81,7 +81,8 @@ def as_text(answer: "Answer", notes: list[str]) -> str:
     """An answer for a pipe: the tools' text, in the words of the command line."""
     from parallel_mcp.report import prose
 
-    text = prose(answer.model_copy(update={"interaction_id": None}), notes)
+    warnings = tuple(map(in_flags, answer.warnings))
+    text = prose(answer.model_copy(update={"interaction_id": None, "warnings": warnings}), notes)
     return f"{text}\n\nTo continue from here: --follow-up-to {answer.interaction_id}" if answer.interaction_id else text
 
 

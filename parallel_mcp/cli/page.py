@@ -16,6 +16,8 @@ from rich.table import Table
 from rich.text import Text
 from rich.theme import Theme
 
+from parallel_mcp.cli.ending import in_flags
+from parallel_mcp.cli.flags import command
 from parallel_mcp.models import Answer, Citation, Research
 from parallel_mcp.text import clean
 
@@ -93,7 +95,7 @@ def _parts(answer: Answer, notes: Sequence[str]) -> list[RenderableType]:
     if len(answer.basis) > 1:
         parts.append(_fields(answer))
     low = [f"Low confidence in {entry.field}." for entry in answer.basis if entry.confidence == "low"][:10]
-    careful = [*low, *answer.warnings, *notes]
+    careful = [*low, *map(in_flags, answer.warnings), *notes]
     if careful:
         parts.append(Group(*(_hanging("!", clean(note)) for note in careful)))
     return parts
@@ -157,7 +159,7 @@ def footer_of(answer: Answer, seconds: float, research_id: str | None) -> list[s
     if answer.interaction_id:
         lines.append(f"Continue from here:  --follow-up-to {clean(answer.interaction_id)}")
     if research_id:
-        lines.append(f"Read it again:       parallel-mcp history show {research_id}")
+        lines.append(f"Read it again:       {command(f'history show {research_id}')}")
     return lines
 
 

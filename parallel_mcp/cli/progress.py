@@ -20,9 +20,12 @@ LINE_SECONDS = 10.0
 
 
 @asynccontextmanager
-async def shown(opening: str) -> AsyncIterator[Callable[[str], None]]:
-    """Show the newest words and the time until the block ends. Yields a function that takes the words."""
-    display = _Terminal(opening) if sys.stderr.isatty() else _Lines(opening)
+async def shown(opening: str, seconds: float = 0.0) -> AsyncIterator[Callable[[str], None]]:
+    """Show the newest words and the time until the block ends. Yields a function that takes the words.
+
+    `seconds` is how long the run had been under way before.
+    """
+    display = (_Terminal if sys.stderr.isatty() else _Lines)(opening, seconds)
     async with anyio.create_task_group() as group:
         group.start_soon(display.run)
         try:
@@ -33,8 +36,8 @@ async def shown(opening: str) -> AsyncIterator[Callable[[str], None]]:
 
 
 class _Display:
-    def __init__(self, opening: str) -> None:
-        self._began = time.monotonic()
+    def __init__(self, opening: str, seconds: float) -> None:
+        self._began = time.monotonic() - seconds
         self._words = opening
 
     @property
@@ -62,8 +65,8 @@ class _Lines(_Display):
 class _Terminal(_Display):
     """One line that is redrawn, and cleared at the end."""
 
-    def __init__(self, opening: str) -> None:
-        super().__init__(opening)
+    def __init__(self, opening: str, seconds: float) -> None:
+        super().__init__(opening, seconds)
         from rich.console import Console
         from rich.live import Live
 

@@ -3,7 +3,9 @@
 import re
 from typing import TYPE_CHECKING
 
-from parallel_mcp.errors import UnknownResearch
+from parallel_mcp.cli.ending import Failed
+from parallel_mcp.cli.flags import command
+from parallel_mcp.text import clean
 
 if TYPE_CHECKING:
     from parallel_mcp.research import ResearchRun, Scope, Store
@@ -16,9 +18,30 @@ PAGE = 200
 _ID = re.compile(r"(?:research://)?([0-9a-f]+)(?:/\w+)?", re.IGNORECASE)
 
 
+class NoSuchRun(Failed):
+    """No stored run has that name, or more than one has."""
+
+    kind = "unknown_research"
+
+    def __init__(self, name: str) -> None:
+        here = command("history")
+        apart = "" if "--" in here else " Sandbox runs are listed with --sandbox."
+        super().__init__(
+            f"There is no research run {clean(name, 80)!r} here: `{here}` lists them.{apart}",
+            may_be_billed=False,
+        )
+
+
 def status_of(row: "ResearchRun") -> str:
     """The status of a run for a person, including whether it has lapsed."""
     return "probably interrupted" if row.lapsed else row.status
+
+
+def working_words(row: "ResearchRun") -> str:
+    """How long a run has been worked on, and how to wait for it."""
+    model = row.question.model
+    began = f"Working for {row.seconds:.0f} s; {model} usually takes {model.usual_time}. To wait for it:"
+    return f"{began}\n  {command(f'research --id {row.research_id}')}"
 
 
 def interrupted_words(row: "ResearchRun") -> str:
@@ -29,11 +52,11 @@ def interrupted_words(row: "ResearchRun") -> str:
     if row.attempts >= MAX_ATTEMPTS:
         return f"{gone} It was sent {row.attempts} times and will not be sent again."
     billed = "is billed again, if the first request was" if row.cost_usd else "costs nothing"
-    return f"{gone} `parallel-mcp research --id {row.research_id}` sends it once more, which {billed}."
+    return f"{gone} `{command(f'research --id {row.research_id}')}` sends it once more, which {billed}."
 
 
 async def found(store: "Store", name: str, whose: "Scope | None" = None) -> "ResearchRun":
-    """The run with this id, id prefix or resource URI. Raises UnknownResearch."""
+    """The run with this id, id prefix or resource URI. Raises NoSuchRun."""
     from parallel_mcp.research import Scope
 
     scope = whose or Scope("local", "", "")
@@ -45,9 +68,9 @@ async def found(store: "Store", name: str, whose: "Scope | None" = None) -> "Res
         matching += [row for row in page if row.research_id.startswith(research_id)]
         before = page[-1].research_id
     if len(matching) != 1 or (len(research_id) < SHORT and matching[0].research_id != research_id):
-        raise UnknownResearch(name)
+        raise NoSuchRun(name)
     # Lists have no answers.
     row = await store.get(matching[0].research_id, matching[0].scope)
     if row is None:
-        raise UnknownResearch(name)
+        raise NoSuchRun(name)
     return row

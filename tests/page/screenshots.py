@@ -21,7 +21,7 @@ SCHEMA = {
     "type": "object",
     "properties": {
         "context_manager": {"type": "string", "description": "What a context manager is"},
-        "with_statement": {"type": "string", "description": "What the with statement does with a context manager"},
+        "asynchronous_context_manager": {"type": "string", "description": "What an asynchronous context manager is"},
         "methods": {
             "type": "array",
             "items": {"type": "string"},
@@ -29,7 +29,7 @@ SCHEMA = {
         },
         "minimum_python_version": {"type": "string", "description": "First Python version with the statement"},
     },
-    "required": ["context_manager", "with_statement", "methods", "minimum_python_version"],
+    "required": ["context_manager", "asynchronous_context_manager", "methods", "minimum_python_version"],
     "additionalProperties": False,
 }
 WIDE = {"viewport": {"width": 800, "height": 700}, "device_scale_factor": 1.25}
