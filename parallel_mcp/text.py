@@ -39,7 +39,7 @@ def paired(text: str) -> str:
 
 
 def escaped_separators(line: bytes) -> bytes:
-    """UTF-8 JSON with U+2028, U+2029 and U+0085 as escapes. Some clients split lines at them, and then wait forever."""
+    """Escape U+2028, U+2029 and U+0085 in UTF-8 JSON. Some clients split lines at them, and then wait forever."""
     for separator in ("\u2028", "\u2029", "\x85"):
         line = line.replace(separator.encode(), f"\\u{ord(separator):04x}".encode())
     return line

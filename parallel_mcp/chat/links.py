@@ -9,7 +9,7 @@ _MOST_TITLE = 300
 _MOST_URL = 4_000
 
 _SCHEME = re.compile(r"https?://", re.IGNORECASE)
-# What ends a URL, and the brackets, of which it may hold those that it opened itself.
+# The characters that end a URL, and brackets, which a URL may contain in pairs.
 _END = re.compile(r"""[()\s<>"\\^`{|}\[\]【】（），。、]|[,;](?=https?://)""", re.IGNORECASE)
 _TITLE_BEFORE = re.compile(r"\[([^\[\]\n]*(?:\[[^\[\]\n]*\][^\[\]\n]*)*)\]\(<?\Z")
 _TITLE_AFTER = re.compile(r"""\s{0,3}(?:"[^"\n]{0,300}"|'[^'\n]{0,300}')?\s{0,3}\)""")
@@ -52,7 +52,7 @@ def _link(text: str, start: int) -> Link:
 
 
 def _end(text: str, start: int) -> int:
-    """The end of a URL. A bracket that closes without being opened in the URL ends a Markdown link."""
+    """The end of a URL. A closing bracket that was not opened in the URL ends a Markdown link."""
     depth = 0
     limit = min(start + _MOST_URL, len(text))
     for found in _END.finditer(text, start, limit):

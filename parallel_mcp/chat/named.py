@@ -67,7 +67,7 @@ def answer_words(given: Mapping[str, Any]) -> str:
 
 
 def linked_sources(prose: str) -> list[Source]:
-    """The links in plain prose; none of prose that is too long to be looked into."""
+    """The links in plain prose, or none if the prose is too long to search."""
     if len(prose) > MOST_SEARCHED_CHARS:
         return []
     return [(link.url, clean(link.title) or None, ()) for link in links_in(prose)]

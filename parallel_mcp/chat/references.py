@@ -109,7 +109,7 @@ def _without(text: str, lists: Sequence[_List]) -> str:
 
 
 def _after(text: str, at: int) -> str:
-    """What stands between two lists, without what belonged to the one before it."""
+    """The text between two lists, without the end of the list before it."""
     return (text.lstrip(" \t.,;)\n") if at else text).rstrip()
 
 

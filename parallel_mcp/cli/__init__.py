@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 INTERRUPTED = 130
-"""The exit status after Ctrl-C, as a shell gives it."""
+"""The exit status after Ctrl-C, as in a shell."""
 
 
 def main(args: Sequence[str] | None = None, **settings: Any) -> Any:

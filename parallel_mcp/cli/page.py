@@ -59,7 +59,7 @@ class _Prose(Markdown):
 
 
 def console_for(*, stderr: bool = False) -> Console:
-    """The terminal, no wider than is readable."""
+    """The terminal, limited to a readable width."""
     console = Console(stderr=stderr, theme=THEME, highlight=False)
     if console.width > MAX_WIDTH:
         console.width = MAX_WIDTH

@@ -1,4 +1,8 @@
-"""Parses and checks a reply. A large one, or one with a schema, is handled in a process, which can be killed."""
+"""Parses and checks a reply.
+
+A small one is handled on the event loop, a larger one in a thread, and a huge one, or one with a schema, in a process,
+which can be killed.
+"""
 
 import logging
 from functools import partial

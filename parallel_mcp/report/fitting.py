@@ -20,7 +20,7 @@ def fit(answer: Answer, limit: int, size: Size, whole_at: str | None) -> Answer:
     `whole_at`. A warning names what is missing. An answer that fits is returned unchanged.
     """
     if answer.data is None and len(answer.content) > 2 * limit:
-        # Words that cannot stay in any case would only make each attempt longer.
+        # Text that has to go anyway would only slow down each attempt.
         answer = answer.model_copy(update={"content": answer.content[: 2 * limit]})
     elif size(answer) <= limit:
         return answer

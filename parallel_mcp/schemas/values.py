@@ -12,14 +12,14 @@ _MOST_INT_BITS = 14_000  # about 4,200 digits: Python refuses to print more than
 
 
 STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
-"""A JSON string, closed or not. What is possessive takes no memory for ways back."""
+"""A JSON string, closed or not. Possessive quantifiers, so that no memory is needed for backtracking."""
 
-# A string, or what stands before a further value.
+# A string, or a character before another value.
 _STRING_OR_VALUE = re.compile(rf"{STRING}|[,{{\[]", re.DOTALL)
 
 
 def has_too_many_values(text: str) -> bool:
-    """Whether JSON text holds more values than an answer may have: told before they take 20 times its memory."""
+    """Whether JSON text has more values than an answer may, checked first because parsing takes 20 times its memory."""
     if len(text) <= MOST_ANSWER_VALUES or sum(map(text.count, ",{[")) <= MOST_ANSWER_VALUES:
         return False
     found = (token for token in _STRING_OR_VALUE.finditer(text) if token[0][0] != '"')

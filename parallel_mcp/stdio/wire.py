@@ -101,7 +101,7 @@ def open_wire(on_end: Callable[[], None]) -> Iterator[tuple[MemoryObjectReceiveS
 
 
 def encoded(message: JSONRPCMessage) -> bytes:
-    """A message as a line, which no client can take for several."""
+    """A message as a line, which no client can mistake for several."""
     return escaped_separators(message.model_dump_json(by_alias=True, exclude_unset=True).encode()) + b"\n"
 
 
