@@ -134,7 +134,7 @@ def run(work: Callable[..., Awaitable[T]], *args: Any) -> T:
     return results[0]
 
 
-# Errors are written for models and for whoever runs the server; this is how the command line says it.
+# Errors are written for models and for those who run a server; these are the words for the command line.
 _FLAGS = (
     (r"\bresearch_id=", "--id "),
     (r"\bresearch_id\b", "--id"),

@@ -1,4 +1,4 @@
-"""The settings' flags that were given, and a command that repeats those that it depends on."""
+"""The flags of settings that were given, and commands that repeat those they depend on."""
 
 import shlex
 from typing import Any
@@ -7,12 +7,12 @@ import click
 
 from parallel_mcp import settings as configuration
 
-# Runs are found again only where they are kept, and under the origin that was asked.
+# A run is found only in the store that has it, and under its origin.
 _PLACE = ("base_url", "sandbox", "store")
 
 
 def given_flags(flags: dict[str, Any]) -> dict[str, Any]:
-    """The settings' flags that were given, to a command and before it, to those that it belongs to."""
+    """The flags of settings that were given, to the command or to a group above it."""
     known = configuration.fields()
     given = {name: value for name, value in flags.items() if value is not None}
     above = click.get_current_context().parent
@@ -23,7 +23,7 @@ def given_flags(flags: dict[str, Any]) -> dict[str, Any]:
 
 
 def command(words: str) -> str:
-    """`parallel-mcp` with these words, as it has to be typed to find what this command works with."""
+    """`parallel-mcp` with these words, and the flags needed to find the same runs."""
     given = given_flags(click.get_current_context().params)
     return " ".join(["parallel-mcp", words, *(_typed(name, given[name]) for name in _PLACE if name in given)])
 

@@ -23,7 +23,7 @@ LINE_SECONDS = 10.0
 async def shown(opening: str, seconds: float = 0.0) -> AsyncIterator[Callable[[str], None]]:
     """Show the newest words and the time until the block ends. Yields a function that takes the words.
 
-    `seconds` is how long the run had been under way before.
+    `seconds` is how long the run has been in progress already.
     """
     display = (_Terminal if sys.stderr.isatty() else _Lines)(opening, seconds)
     async with anyio.create_task_group() as group:

@@ -38,7 +38,7 @@ def status_of(row: "ResearchRun") -> str:
 
 
 def working_words(row: "ResearchRun") -> str:
-    """How long a run has been worked on, and how to wait for it."""
+    """How long a run has been working, and how to wait for it."""
     model = row.question.model
     began = f"Working for {row.seconds:.0f} s; {model} usually takes {model.usual_time}. To wait for it:"
     return f"{began}\n  {command(f'research --id {row.research_id}')}"
