@@ -1,4 +1,4 @@
-"""What every test may ask for."""
+"""Fixtures for all tests."""
 
 import os
 import shutil
@@ -32,7 +32,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture(autouse=True)
 def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """A developer's own key, settings and research must not reach a test."""
+    """Keeps a developer's own key, settings and research runs out of the tests."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
 
     for name in os.environ:
@@ -62,7 +62,7 @@ async def upstream() -> AsyncIterator[Upstream]:
 
 @pytest.fixture
 def served(upstream: Upstream) -> Serve:
-    """The HTTP server on a real socket in this process; yields its URL."""
+    """The HTTP server on a real socket in this process. Yields its URL."""
 
     @asynccontextmanager
     async def serve(**settings: Any) -> AsyncIterator[str]:
@@ -83,7 +83,7 @@ def telescope() -> Iterator[Telescope]:
 
 @pytest.fixture(scope="session")
 def upstream_url() -> Iterator[str]:
-    """Where a Chat endpoint is that answers a schema with values which are hard on it."""
+    """The URL of a Chat endpoint that answers a schema with values that are expensive to check."""
     with start_blocking_portal() as portal, portal.wrap_async_context_manager(upstream_running()) as upstream:
 
         async def reply(received: Received) -> ASGIApp:
@@ -95,7 +95,7 @@ def upstream_url() -> Iterator[str]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The full matrix runs only where it is asked for: `pytest -m full`."""
+    """The full matrix runs only on request: `pytest -m full`."""
     if "full" in (config.option.markexpr or ""):
         return
     left = [item for item in items if item.get_closest_marker("full")]

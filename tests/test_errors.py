@@ -1,4 +1,4 @@
-"""The tree of errors: as drawn, safe to show, and every lower layer's error has a place in it."""
+"""The tree of errors is as drawn and safe to show, and has a place for every lower layer's error."""
 
 import inspect
 import re
@@ -19,7 +19,7 @@ UPSTREAM = [item for item in CLASSES if issubclass(item, UpstreamError)]
 
 
 def _drawn() -> dict[str, str | None]:
-    """Each class in the docstring's tree with the class that it hangs from."""
+    """Each class in the docstring's tree, with its parent."""
     drawn: dict[str, str | None] = {}
     trail: list[str] = []
     for line in (errors.__doc__ or "").splitlines():

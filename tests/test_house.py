@@ -1,4 +1,4 @@
-"""The layout, the direction of imports, and what must not stand in the project."""
+"""The layout, the direction of imports, and what must not occur in the project."""
 
 import ast
 import re
@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "parallel_mcp"
 
-# Each room with the rooms it may import from; every arrow points up this table.
+# Each room, with the rooms it may import from. All arrows point up in this table.
 ROOMS: dict[str, set[str]] = {
     "text": set(),
     "errors": {"text"},
@@ -48,7 +48,7 @@ ROOMS: dict[str, set[str]] = {
 
 
 def _imports(path: Path) -> set[str]:
-    """Names of our rooms that a file imports, wherever in it the import stands."""
+    """Names of our rooms that a file imports, anywhere in the file."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
@@ -84,9 +84,9 @@ def test_only_the_command_line_reads_the_environment() -> None:
         for path in PACKAGE.rglob("*.py")
         if re.search(r"os\.environ|getenv", path.read_text("utf-8"))
     }
-    # Proxies and certificates are other programs' variables, which httpx2 would read there as well.
+    # Proxies and certificates are other programs' variables, which httpx2 would also read there.
     others = {"doctor.py", "client/route.py"}
-    # The front reads the settings by which answers differ, for it starts without the rest.
+    # The front reads the settings that change its answers, because it starts without the rest.
     others.add("stdio/front.py")
     assert {name for name in readers if not name.startswith("cli/")} <= others
 
@@ -112,7 +112,7 @@ def test_lock_files_that_record_download_hosts_are_not_tracked() -> None:
 
 
 def _private_names(path: Path) -> set[str]:
-    """Private names that a file takes from elsewhere: of modules, and of objects that are not its own."""
+    """Private names that a file uses from elsewhere: of modules, and of objects that are not its own."""
     tree = ast.parse(path.read_text("utf-8"))
     modules = {
         node.module
@@ -160,7 +160,7 @@ def test_private_names_of_dependencies_are_touched_in_compat_only() -> None:
 
 @pytest.mark.anyio
 async def test_the_front_answers_as_the_server_does() -> None:
-    """Here for the usual settings, so that it is seen before a change lands; tests/stdio has all of them."""
+    """Checked here for the usual settings, to be noticed before a change lands. tests/stdio has all settings."""
     from parallel_mcp.settings import Settings
     from parallel_mcp.stdio import record
     from parallel_mcp.stdio.snapshot import Snapshot

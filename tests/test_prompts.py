@@ -1,4 +1,4 @@
-"""The prompts: listed, filled in, completed, and what they tell a model to do works."""
+"""Prompts are listed, filled in and completed, and what they tell a model to do works."""
 
 import json
 import re

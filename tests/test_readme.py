@@ -1,4 +1,4 @@
-"""The README's commands and what it says that they print."""
+"""The README's commands print what it says."""
 
 import os
 import re
@@ -13,7 +13,7 @@ README = (ROOT / "README.md").read_text("utf-8")
 
 
 def _block(after: str) -> str:
-    """The first fenced block behind a mark."""
+    """The first fenced block after a marker."""
     return README.partition(after)[2].partition("```")[2].partition("\n")[2].partition("```")[0]
 
 
@@ -35,7 +35,7 @@ def test_the_first_command_prints_what_the_readme_shows(tmp_path: Path) -> None:
 
 
 def _steady(text: str) -> str:
-    """Without what is new in each run: the interaction's id."""
+    """The output without what is new in each run: the interaction's id."""
     return re.sub(r"sandbox-[0-9a-f]+", "sandbox-ID", text).strip()
 
 

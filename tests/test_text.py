@@ -1,4 +1,4 @@
-"""What text from outside may be shown."""
+"""Cleaning text from outside."""
 
 import sys
 
@@ -6,7 +6,7 @@ from parallel_mcp import text
 
 
 def test_no_character_that_python_calls_printable_is_taken_out() -> None:
-    """`clean` looks no closer at such text."""
+    """`clean` returns such text unchecked."""
     printable = "".join(filter(str.isprintable, map(chr, range(sys.maxunicode + 1))))
     assert text._ANY.search(printable) is None
     assert text.clean(printable) == printable

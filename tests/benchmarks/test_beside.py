@@ -1,4 +1,4 @@
-"""The driver that measures servers beside each other, on servers that need no npm. No figure is judged here."""
+"""The driver that compares servers, run on servers that need no npm. No figure is judged here."""
 
 import json
 

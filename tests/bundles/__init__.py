@@ -1,4 +1,4 @@
-"""What this project is packed as for hosts and registries."""
+"""The packages of this project for hosts and registries."""
 
 import os
 from pathlib import Path

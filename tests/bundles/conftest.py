@@ -1,4 +1,4 @@
-"""`nox -s bundles` installs the packer; without it there is nothing to pack with."""
+"""`nox -s bundles` installs the packer that these tests need."""
 
 from tests.bundles import NODE
 

@@ -1,6 +1,6 @@
-"""What a release consists of, built, checked and packed into `dist/`: `python -m tests.bundles.release [TAG]`.
+"""Builds, checks and packs the files of a release into `dist/`: `python -m tests.bundles.release [TAG]`.
 
-It publishes nothing. A tag must name the version that everything says.
+It publishes nothing. A tag must match the version that all files have.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ DIST = ROOT / "dist"
 
 
 def main(tag: str) -> int:
-    """Build; the exit status tells whether it could be released."""
+    """Build. The exit status says whether it can be released."""
     own = version(NAME)
     if tag and tag != f"v{own}":
         print(f"The tag is {tag}, and everything else says {own}.")

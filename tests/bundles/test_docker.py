@@ -1,4 +1,4 @@
-"""The Dockerfile and the compose files, as far as that goes without a container engine."""
+"""The Dockerfile and the compose files, as far as possible without a container engine."""
 
 import subprocess
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The bundle for Claude Desktop: packed by the real command, unpacked elsewhere, and answering a call."""
+"""The bundle for Claude Desktop, packed by the real command, unpacked elsewhere, and called."""
 
 import json
 import os
@@ -45,7 +45,7 @@ async def test_it_answers_a_call_where_it_was_unpacked(bundle: Path, tmp_path: P
     home.mkdir()
     manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
     started = manifest["server"]["mcp_config"]
-    # What Claude Desktop fills in: the folder, and the person's answers, of which one is to try the sandbox.
+    # What Claude Desktop fills in: the folder and the user's answers, one of which is to try the sandbox.
     filled = {"__dirname": str(folder), "user_config.api_key": "", "user_config.sandbox": "true"}
     uv = shutil.which(started["command"], path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     assert uv is not None

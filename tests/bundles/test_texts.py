@@ -88,7 +88,7 @@ def test_the_skill_is_one_screen_and_its_table_is_the_table_of_models() -> None:
         str(model): f"{model.usual_time} | {model.price_usd:.3f} USD" for model in Model if model.researches
     }
     assert f"Seconds, {Model.SPEED.price_usd:.3f} USD" in SKILL.read_text("utf-8")
-    # A dollar with a digit behind it is an argument of the command, where a host runs the skill as one.
+    # A dollar sign before a digit is an argument if a host runs the skill as a command.
     assert not re.search(r"\$\d", SKILL.read_text("utf-8"))
 
 

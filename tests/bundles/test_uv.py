@@ -1,4 +1,4 @@
-"""What a host is told to start, where uv started `parallel-mcp install`: never a path in uv's cache."""
+"""What a host starts if uv ran `parallel-mcp install`: never a path in uv's cache."""
 
 import json
 import os

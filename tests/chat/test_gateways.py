@@ -1,4 +1,4 @@
-"""Pages that gateways, firewalls and proxies really answer with, where Parallel would answer with JSON."""
+"""Real pages of gateways, firewalls and proxies, where Parallel would respond with JSON."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Every number in an answer leads to the source that its author meant, whatever form marks and list have."""
+"""Every number in an answer refers to the source that its author meant, whatever the form of marks and list."""
 
 import json
 from pathlib import Path
@@ -47,7 +47,7 @@ def cited(*urls: str) -> list[dict[str, Any]]:
 
 
 def meant_by_the_author(content: str) -> dict[int, str]:
-    """The recorded list, read by its own form alone: `12. *Title*. URL` on a line."""
+    """The recorded list, read only by its own form: `12. *Title*. URL` on a line."""
     lines = content[content.index("## References") :].splitlines()[2:]
     return {int(line.partition(".")[0]): line.rpartition(" ")[2] for line in lines}
 
@@ -235,7 +235,7 @@ URL_PARTS = st.text(st.sampled_from("abcdefghij"), min_size=1, max_size=6)
 
 @st.composite
 def authored(draw: st.DrawFn) -> tuple[str, list[str], list[str], list[int]]:
-    """An answer, the URLs of its list in order, those of its basis, and the numbers of its marks in order."""
+    """An answer, the URLs of its list, those of its basis, and the numbers of its marks, all in order."""
     names = draw(st.lists(URL_PARTS, min_size=1, max_size=8, unique=True))
     listed = [f"https://{name}.example/{index}" for index, name in enumerate(names)]
     others = [f"https://other.example/{name}" for name in draw(st.lists(URL_PARTS, max_size=4, unique=True))]

@@ -1,4 +1,4 @@
-"""`answer` and `research` on the command line: what is asked, and where it goes."""
+"""`answer` and `research` on the command line: questions, and where the output goes."""
 
 import json
 import os
@@ -32,7 +32,7 @@ async def of(
     return await anyio.to_thread.run_sync(lambda: run(tmp_path, *args, stdin=stdin, **environment))
 
 
-# What is asked
+# Questions
 
 
 @pytest.mark.parametrize("args", [["answer", "-"], ["answer"], ["research", "-"]])
@@ -59,7 +59,7 @@ def test_what_cannot_be_asked_is_said_before_anything_is_sent(
     assert "QUESTION" in done.stderr or "20,000" in done.stderr
 
 
-# Where it goes
+# Output
 
 
 def test_a_file_is_checked_before_anything_is_sent(tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_messages_speak_in_flags() -> None:
 async def interrupted(
     upstream: Upstream, tmp_path: Path, ready: Callable[[Upstream], bool], *args: str
 ) -> tuple[int | None, str]:
-    """Ask, press Ctrl-C as soon as it is ready, and give the exit status and stderr."""
+    """Ask, press Ctrl-C as soon as it is ready, and return the exit status and stderr."""
     environment = {**environment_of(tmp_path), **KEY, "PARALLEL_BASE_URL": upstream.url}
     command = [sys.executable, "-W", "error", "-m", "parallel_mcp", *args]
     gate = upstream.hold()
@@ -180,7 +180,7 @@ async def test_ctrl_c_of_an_answer_says_what_may_be_billed(upstream: Upstream, t
 
 @pytest.mark.parametrize("milliseconds", (40, 80, 120, 200, 400, 800))
 async def test_ctrl_c_at_any_moment_leaves_no_traceback_of_ours(tmp_path: Path, milliseconds: int) -> None:
-    """The moments are spread over the start, whatever they fall on. Before the first of them is Python's own start."""
+    """The moments are spread over the start, wherever they fall, but only after Python's own start."""
     command = [sys.executable, "-m", "parallel_mcp", "research", "--sandbox", QUESTION]
     async with await anyio.open_process(command, env=environment_of(tmp_path), stdin=subprocess.DEVNULL) as process:
         await anyio.sleep(milliseconds / 1000)
@@ -206,7 +206,7 @@ async def test_ctrl_c_at_any_moment_leaves_no_traceback_of_ours(tmp_path: Path, 
 
 @pytest.fixture
 def terminal(tmp_path: Path) -> Callable[..., str]:
-    """What a command writes to a terminal of 80 columns."""
+    """The output of a command on a terminal with 80 columns."""
     pty = pytest.importorskip("pty")
 
     def shown(*args: str, typed: str = "", **env: str) -> str:

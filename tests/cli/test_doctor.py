@@ -1,4 +1,4 @@
-"""The doctor, as a process, on what is really wrong."""
+"""The doctor, as a process, with real problems."""
 
 import json
 import shutil
@@ -77,7 +77,7 @@ def test_the_doctor_names_a_store_that_others_can_read(tmp_path: Path) -> None:
 
 
 def findings(done_stdout: str) -> dict[str, tuple[str, str]]:
-    """By what was looked at: the verdict and the words."""
+    """The verdict and the text of each finding, by subject."""
     listed = json.loads(done_stdout)["findings"]
     return {one["what"]: (one["verdict"], one["words"]) for one in listed}
 
@@ -107,7 +107,7 @@ def test_the_doctor_names_each_fault_and_no_secret(
 
 
 async def test_an_endpoint_that_never_answers_may_not_have_been_billed(tmp_path: Path) -> None:
-    """Nothing was asked that could be."""
+    """Assert that nothing was sent."""
     from tests.support.upstream import Peer, raw_upstream
 
     async def reset(peer: Peer) -> None:
@@ -140,7 +140,7 @@ def test_each_setting_is_shown_with_its_value_and_where_it_is_from(tmp_path: Pat
 
 @pytest.fixture
 async def redis(tmp_path: Path) -> AsyncIterator[str]:
-    """A Redis that may drop what it likes, behind a socket of its own."""
+    """A Redis that may evict keys, behind its own socket."""
     if shutil.which("redis-server") is None:
         pytest.skip("redis-server is not installed")
     socket = tmp_path / "redis.sock"
@@ -164,7 +164,7 @@ async def test_a_redis_that_drops_what_was_paid_for_is_found(redis: str, tmp_pat
     assert "appendonly" in words
 
 
-# One paid question, to look at the reply's shape
+# One paid question, to check the shape of the reply
 
 
 @pytest.mark.parametrize("stream", ["true", "false"])

@@ -1,4 +1,4 @@
-"""A server on stdio starts in every environment that hosts, desktops and containers have been seen to give it."""
+"""A server on stdio starts in every environment that hosts, desktops and containers are known to provide."""
 
 import json
 import os
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 
 @asynccontextmanager
 async def served(*arguments: str, **environment: str) -> AsyncIterator[Pipe]:
-    """A server with exactly this environment, which has shaken hands and listed its tools."""
+    """A server with exactly this environment, initialized, and its tools listed."""
     command = [sys.executable, "-W", "error", "-m", "parallel_mcp", *arguments]
     async with await anyio.open_process(command, stdin=subprocess.PIPE, stderr=None, env=environment) as process:
         try:
@@ -86,8 +86,8 @@ async def test_the_sandbox_works_whatever_is_wrong_with_the_way_to_parallel(envi
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can become a mere number")
 async def test_without_a_home_only_what_needs_one_fails(upstream: Upstream) -> None:
-    """As in a container that runs as a number: no HOME, and no line in the list of users."""
-    # In one process: that user may have no right to start this interpreter again.
+    """As in a container that runs as a numeric user: no HOME, and no entry in the list of users."""
+    # In one process, because that user may not be allowed to start this interpreter again.
     server = [sys.executable, "-m", "parallel_mcp", "--no-front"]
     command = ["setpriv", "--reuid=4242", "--regid=4242", "--clear-groups", *server]
     environment = {"PARALLEL_API_KEY": "k", "PARALLEL_BASE_URL": upstream.url}

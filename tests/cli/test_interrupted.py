@@ -1,4 +1,4 @@
-"""Runs of processes that are gone: what history says of them, and that nothing is sent again without a word."""
+"""Runs of processes that died: what history says about them, and that nothing is sent again silently."""
 
 import json
 import os
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def _interrupted(upstream: Upstream, store: Path) -> str:
-    """A run whose engine was killed, and whose lease has lapsed since; its id."""
+    """The id of a run whose engine was killed and whose lease has lapsed."""
     gate = upstream.hold()
     async with fronted(upstream, store) as front:
         await front.shake_hands()

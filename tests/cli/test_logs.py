@@ -1,4 +1,4 @@
-"""What strangers can make of the log: lines of their own, colours, a flood."""
+"""What strangers may try to do to the log: forge lines, add colours, flood it."""
 
 import logging
 import re

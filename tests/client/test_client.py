@@ -1,4 +1,4 @@
-"""One question over HTTP: retries, deadlines, pacing, secrets, cancellation. What single faults give is in faults/."""
+"""One question over HTTP: retries, deadlines, pacing, secrets, cancellation. Single faults are in test_faults.py."""
 
 import asyncio
 import gc
@@ -34,7 +34,7 @@ BASE = Question(text="Why is the sky blue?", model="base")
 
 @dataclass
 class Asking:
-    """A client, and what it told."""
+    """A client, and the progress it reported."""
 
     client: ChatClient
     on_progress: list[str] = field(default_factory=list)
@@ -265,7 +265,7 @@ async def test_the_words_of_an_answer_are_told_as_they_arrive() -> None:
 
 
 async def _cancelled_at_first_word(answer: Callable[[Peer], Any]) -> tuple[list[Answer], RawUpstream]:
-    """Ask, and cancel as soon as a word has come."""
+    """Ask, and cancel as soon as a word has arrived."""
     got: list[Answer] = []
 
     async with raw_upstream(answer) as upstream, asking(upstream.url) as ask:
@@ -326,7 +326,7 @@ async def test_nothing_is_left_running_after_calls_of_all_kinds(upstream: Upstre
 
 
 def _everything(error: BaseException) -> Iterator[str]:
-    """All that a log or a traceback could show of an error, with the local variables of our own frames."""
+    """Everything that a log or a traceback could show of an error, with the local variables of our own frames."""
     seen: list[BaseException | None] = [None]
     cause: BaseException | None = error
     while cause not in seen:
@@ -407,7 +407,7 @@ async def test_a_key_that_no_header_can_carry_is_not_sent_and_not_shown(upstream
 
 async def test_300_questions_are_upstream_all_at_the_same_time(upstream: Upstream) -> None:
     gate = upstream.hold()
-    # Five times the 4.5 s within which 300 answers of 3 s are due; benchmarks/concurrency.py measures it.
+    # Five times the 4.5 s within which 300 answers of 3 s are due. benchmarks/concurrency.py measures it.
     with anyio.fail_after(22.5):
         async with asking(upstream.url, seconds=60) as ask, anyio.create_task_group() as group:
             for number in range(300):

@@ -1,4 +1,4 @@
-"""Each fault of the table, straight at the client."""
+"""Each fault in the table, with the client alone."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -28,7 +28,7 @@ async def far(tmp_path: Path) -> AsyncIterator[tuple[dict[Place, str], RawUpstre
 
 
 async def _outcome(fault: Fault, url: str, stream: bool, sent: list[str]) -> Answer | UpstreamError:
-    """What one question gets; nothing of it may be left over afterwards."""
+    """What one question gets. Nothing of it may be left afterwards."""
     async with open_http(url) as http:
         client = ChatClient(
             http,
@@ -88,6 +88,6 @@ async def test_each_fault_gives_what_the_table_says(
         requests = fault.tries if fault.place == "answering" else 0
         assert len(sent) == len(answering.received) == requests
         await answering.until(lambda upstream: upstream.open == 0)
-    # The pool of processes that large answers are read in stays, for the next one.
+    # The process pool that reads large answers stays, for the next one.
     left = [task for task in asyncio.all_tasks() - before if "process pool" not in task.get_name()]
     assert not [task for task in left if not task.get_name().startswith("tests.")]

@@ -1,4 +1,4 @@
-"""Requests go to Parallel and to nowhere else, whatever a caller or an answer says."""
+"""Requests go to Parallel and nowhere else, whatever a caller or an answer says."""
 
 from typing import Any
 

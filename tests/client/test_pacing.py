@@ -1,4 +1,4 @@
-"""So many requests a minute for each payer, and turns among the callers of one."""
+"""A limit of requests per minute for each payer, and turns among the callers of one."""
 
 import random
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Clock:
-    """The clock of a window, which stands still until it is moved."""
+    """A window's clock, which stands still until it is moved."""
 
     def __init__(self) -> None:
         self.now = 1_000_000.0
@@ -92,7 +92,7 @@ async def test_a_place_that_is_free_again_is_taken(clock: Clock) -> None:
 
 
 async def _order(per_minute: int, calls: list[str]) -> list[str]:
-    """The callers in the order in which they get places, when all of their calls wait at once."""
+    """The callers in the order they get places, if all their calls wait at once."""
     pacing, order = Pacing(per_minute), list[str]()
     for _ in range(per_minute):
         await pacing.turn("p", "before", unheard, None)

@@ -1,4 +1,4 @@
-"""Proxies and certificates, as desktops, shells and hosts leave them in the environment."""
+"""Proxies and certificates in the forms that desktops, shells and hosts leave in the environment."""
 
 import ssl
 from collections.abc import AsyncIterator
@@ -30,7 +30,7 @@ def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @dataclass
 class Socks:
-    """A SOCKS 5 proxy (RFC 1928, CONNECT to a name) that connects to `port` whatever it is asked for."""
+    """A SOCKS 5 proxy (RFC 1928, CONNECT to a name) that always connects to `port`."""
 
     port: int
     to: int

@@ -1,4 +1,4 @@
-"""Answers read and checked off the loop: a hostile schema or body holds nobody else up, and always ends."""
+"""Answers are read and checked off the loop: a hostile schema or body blocks nobody else, and always ends."""
 
 import json
 from typing import Any
@@ -40,7 +40,7 @@ async def test_an_answer_is_checked_in_a_process() -> None:
 
 
 async def test_a_check_that_takes_too_long_is_ended_and_the_answer_given_unchecked() -> None:
-    """With no time at all every check takes too long."""
+    """With no time at all, every check takes too long."""
     schemas.lint(SLOW)
     answer = await understood(json.dumps(VALUE), SLOW, 0)
     assert answer.data == VALUE

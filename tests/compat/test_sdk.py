@@ -1,4 +1,4 @@
-"""What the SDK gets wrong: a test that fails here says that the piece of `compat` in its name can go."""
+"""The SDK's mistakes: if a test fails here, the piece of `compat` in its name can go."""
 
 import json
 import sys
@@ -26,7 +26,7 @@ BOTH = {**LEGACY, "accept": "application/json, text/event-stream"}
 
 
 def plain_server() -> MCPServer[Any]:
-    """The SDK's server with one tool, and nothing of ours around it."""
+    """The SDK's server with one tool, and nothing of ours."""
     server: MCPServer[Any] = MCPServer("plain")
 
     @server.tool()
@@ -127,7 +127,7 @@ def test_json_five__a_node_does_not_say_where_it_stands() -> None:
 
 @pytest.mark.parametrize(("mode", "unasked"), [("auto", True), ("legacy", False)])
 async def test_progress__whether_it_is_asked_for_has_no_public_name(mode: Any, unasked: bool) -> None:
-    """With one, wants_progress can go. The dispatcher inside a process takes progress always."""
+    """With one, wants_progress can go. The in-process dispatcher always accepts progress."""
     server, seen = plain_server(), list[bool]()
 
     @server.tool()

@@ -6,7 +6,7 @@ import pytest
 
 @pytest.fixture(scope="package")
 def deep_enough() -> Iterator[None]:
-    """Room for the threads that write deep cases out: what is thrown may be too deep, not for us to throw it."""
+    """Stack space for the threads that serialize deep cases, which only the server may find too deep."""
     usual = sys.getrecursionlimit()
     sys.setrecursionlimit(10_000)
     yield

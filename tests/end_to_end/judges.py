@@ -1,6 +1,6 @@
-"""What public linters and scanners of MCP servers, skills and plugins say: `python -m tests.end_to_end.judges`.
+"""Runs public linters and scanners of MCP servers, skills and plugins: `python -m tests.end_to_end.judges`.
 
-Each runs offline, in an environment of its own, as released. A finding fails the run unless it is refused below.
+Each runs offline, in its own environment, as released. A finding fails the run unless it is rejected below.
 """
 
 import json
@@ -30,11 +30,11 @@ class Judge(NamedTuple):
     command: str
     judges: str
     refused: str = ""
-    """What is refused, and why."""
+    """Rejected findings, and why."""
     says: str = ""
-    """What it must say, where its exit status does not tell."""
+    """What its output must contain, if its exit status is not enough."""
     poison: bool = False
-    """Whether it must object to a poisoned tool: one that objects to nothing judges nothing."""
+    """Whether it must object to a poisoned tool, to prove that it can object at all."""
 
 
 JUDGES = (
@@ -115,7 +115,7 @@ def _served(home: Path) -> Iterator[str]:
 
 
 def _objection(uv: str, judge: Judge, **files: str) -> str | None:
-    """What a judge says, if it objects."""
+    """A judge's output, if it objects."""
     command = [uv, "tool", "run", "--quiet", "--from", judge.package, *judge.command.format(**files).split()]
     done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     fine = done.returncode == 0 and judge.says in done.stdout
@@ -123,7 +123,7 @@ def _objection(uv: str, judge: Judge, **files: str) -> str | None:
 
 
 def main() -> int:
-    """Run them all; the exit status tells whether one objects."""
+    """Run them all. The exit status says whether one objects."""
     uv = shutil.which("uv", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     assert uv is not None, "uv runs each of them in an environment of its own: pip install uv"
     failed: list[str] = []

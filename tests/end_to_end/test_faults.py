@@ -1,4 +1,4 @@
-"""Faults through both tools, both transports and both eras: pairwise in CI, all of them with `-m full`."""
+"""Faults through both tools, both transports and both eras: pairwise in CI, all combinations with `-m full`."""
 
 import asyncio
 import json
@@ -39,7 +39,7 @@ Era = Literal["auto", "legacy"]
 
 @dataclass(frozen=True)
 class Cell:
-    """One fault met by one tool in one way of being called."""
+    """One fault with one tool, called in one way."""
 
     fault: Fault
     tool: Tool
@@ -53,7 +53,7 @@ class Cell:
 
     @property
     def server(self) -> tuple[str, bool]:
-        """What cells must share to be asked of one server: where it asks, and how long it waits."""
+        """What cells must share to use one server: its upstream, and how long it waits."""
         return self.fault.place, self.fault.seconds == SHORT
 
 
@@ -63,7 +63,7 @@ def all_cells() -> Iterator[Cell]:
 
 
 def pairwise_cells() -> Iterator[Cell]:
-    """Two opposite ways for each fault, and other ones for the next: every pair of levels meets."""
+    """Two opposite ways for each fault, and others for the next, so that every pair of levels occurs."""
     for number, fault in enumerate(FAULTS):
         ways = [cell for cell in all_cells() if cell.fault is fault]
         yield ways[number % 8]
@@ -88,7 +88,7 @@ def no_waits_between_attempts() -> Iterator[None]:
 
 @asynccontextmanager
 async def _client(cell: Cell, url: str) -> AsyncIterator[Client]:
-    """A client of a server of its own that asks `url`."""
+    """A client of its own server, which uses `url`."""
     seconds = cell.fault.seconds if cell.fault.seconds == SHORT else 60.0
     settings = {
         **{"api_key": KEY, "base_url": url, "store": "memory:", "stream": cell.stream, "reuse_seconds": 0},
@@ -107,7 +107,7 @@ async def _client(cell: Cell, url: str) -> AsyncIterator[Client]:
 
 
 def wrong_with(cell: Cell, result: Any) -> str | None:
-    """What a result has that the table does not say."""
+    """What a result has that the table does not."""
     text = text_of(result)
     if text != clean(text):
         return "control characters in its text"
@@ -130,7 +130,7 @@ def wrong_with(cell: Cell, result: Any) -> str | None:
 
 
 async def _run(cells: Iterable[Cell], urls: Mapping[Place, str], upstream: RawUpstream) -> list[str]:
-    """Ask all cells of one server at once, a few at a time; what went wrong."""
+    """Ask all cells of one server, a few at a time. Returns what went wrong."""
     cells = list(cells)
     found: list[str] = []
     limiter = anyio.CapacityLimiter(AT_ONCE)
@@ -169,8 +169,8 @@ async def _all(cells: Iterable[Cell], folder: Path) -> list[str]:
     async with places(folder) as (urls, upstream):
         for _, group in groupby(sorted(cells, key=shared), shared):
             found += await _run(group, urls, upstream)
-    # sse-starlette keeps one watcher a loop.
-    # Nor does the pool of processes that large answers are read in leave before the loop.
+    # sse-starlette keeps one watcher per loop.
+    # The process pool that reads large answers stays until the loop ends, too.
     kept = ("_shutdown_watcher", "process pool")
     left = [repr(task) for task in asyncio.all_tasks() - before if not any(name in repr(task) for name in kept)]
     return found + [f"left over: {task}" for task in left]

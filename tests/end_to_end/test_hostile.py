@@ -1,7 +1,7 @@
 """Ten thousand hostile inputs in CI, a hundred thousand before a release: `HOSTILE_CASES=100000 pytest tests/hostile`.
 
-Each goes to a real process. Whatever it writes back conforms to JSON-RPC and is fit for a model to see; afterwards
-it lives, answers an ordinary question, and has taken no more memory in the second half than in the first.
+Each goes to a real process. Whatever it writes back conforms to JSON-RPC and is fit for a model to see. Afterwards it
+is alive, answers an ordinary question, and has used no more memory in the second half than in the first.
 """
 
 import json
@@ -28,7 +28,7 @@ SHARES = {
     "bytes at /mcp": 0.15,
     "requests to the sandbox": 0.15,
 }
-"""Of the cases, for each test; what is there for two eras counts twice."""
+"""Each test's share of the cases. Tests that run for two eras count twice."""
 
 
 def test_the_shares_make_up_the_whole() -> None:
@@ -40,7 +40,7 @@ BATCH = 16
 
 
 class Batch:
-    """Cases that are under way at the same time; what came of them is looked at when there are enough."""
+    """Cases in flight at the same time. Their results are checked in batches."""
 
     def __init__(self, start: Callable[[Any], None], finish: Callable[[], None]) -> None:
         self._start = start
@@ -63,7 +63,7 @@ class Batch:
 
 
 def _throw(strategy: st.SearchStrategy[Any], tally: Tally, batch: Batch) -> None:
-    """Have every case of a tally generated and thrown."""
+    """Generate and send every case of a tally."""
 
     @given(case=strategy)
     @settings(
@@ -84,7 +84,7 @@ def _throw(strategy: st.SearchStrategy[Any], tally: Tally, batch: Batch) -> None
 
 @contextmanager
 def _threads(at: Callable[[Any], None]) -> Iterator[Batch]:
-    """Each case in one of a few threads."""
+    """Send each case from one of a few threads."""
     with ThreadPoolExecutor(4) as pool:
         under_way: list[Future[None]] = []
 
@@ -144,7 +144,7 @@ def _headers(era: str, method: str, name: str = "") -> dict[str, str]:
 
 
 def _posted(victim: Port, era: str, method: str, params: dict[str, Any]) -> dict[str, Any]:
-    """The answer to a request over HTTP."""
+    """The response to a request over HTTP."""
     whole = {**params, "_meta": META} if era == MODERN else params
     body = encoded({"jsonrpc": "2.0", "id": 1, "method": method, "params": whole})
     said = victim.request("POST", "/mcp", body, _headers(era, method, params.get("name", "")))
@@ -154,7 +154,7 @@ def _posted(victim: Port, era: str, method: str, params: dict[str, Any]) -> dict
 
 
 def _messages(status: int, kind: str, body: bytes) -> list[dict[str, Any]]:
-    """What a response says, which is never a failure of the server's."""
+    """The content of a response, which is never a server failure."""
     assert status < 500, (status, body)
     if kind.startswith("text/event-stream"):
         lines = [line[5:].strip() for line in body.splitlines() if line.startswith(b"data:")]

@@ -126,7 +126,7 @@ async def test_with_bring_your_own_key_only_the_callers_key_is_spent(upstream: U
         async with httpx2.AsyncClient() as http:
             assert (await http.post(f"{url}/mcp", json={})).status_code == 401
     assert not result.is_error
-    # The first, with nothing in it, tells whether Parallel takes the key.
+    # The first, empty request finds out whether Parallel accepts the key.
     assert [request.headers["authorization"] for request in upstream.received] == ["Bearer callers-key"] * 2
     assert [bool(request.body) for request in upstream.received] == [False, True]
 
@@ -153,7 +153,7 @@ async def test_a_signal_ends_the_service_with_0(upstream: Upstream, number: sign
 
 
 async def _swallowed(url: str) -> None:
-    """A call that is in flight when the service goes away."""
+    """A call in flight while the service shuts down."""
     try:
         async with Client(url) as client:
             await client.call_tool("web_answer", {"question": "Why?"})

@@ -1,4 +1,4 @@
-"""What other systems do differently, tested on this one: encodings, calls that only POSIX has, paths."""
+"""What differs on other systems, tested on this one: encodings, POSIX-only calls, paths."""
 
 import ast
 import json
@@ -60,7 +60,7 @@ async def test_the_command_line_takes_and_prints_any_text_whatever_the_locale(up
     assert b"Traceback" not in done.stderr
 
 
-# Calls and names that Windows does not have, or that mean something else there.
+# Calls and names that do not exist on Windows, or mean something else there.
 POSIX_ONLY = {
     "os": {
         *(
@@ -109,7 +109,7 @@ POSIX_ONLY = {
 }
 POSIX_MODULES = {"fcntl", "grp", "pwd", "pty", "resource", "termios", "tty", "syslog", "posix", "readline", "curses"}
 
-# What stands behind a test of the platform, where that test is.
+# Code that is guarded by a platform check.
 GUARDED = {
     "http/connections.py: resource": "http/connections.py: max_connections",
     "stores/private_file.py: os.geteuid": "stores/private_file.py: by sys.platform",
@@ -162,7 +162,7 @@ def test_every_file_is_read_and_written_with_a_named_encoding() -> None:
 
 def test_no_path_is_put_together_with_slashes_or_taken_from_a_posix_folder() -> None:
     found = []
-    # The table of hosts names each system's own places.
+    # The table of hosts names each system's own paths.
     for path in sorted(set(PACKAGE.rglob("*.py")) - {PACKAGE / "hosts" / "table.py"}):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if not isinstance(node, ast.Constant) or not isinstance(node.value, str):

@@ -1,4 +1,4 @@
-"""How a server process ends, and on what event loop it runs: real processes, pipes and sockets."""
+"""How a server process ends, and which event loop it runs on, with real processes, pipes and sockets."""
 
 import importlib.util
 import json
@@ -22,7 +22,7 @@ from tests.support.upstream import Upstream
 
 pytestmark = pytest.mark.anyio
 
-QUIET_SECONDS = 5.0  # five times the second within which a process has to be gone
+QUIET_SECONDS = 5.0  # five times the second within which a process has to exit
 BEFORE_A_LEASE_LAPSES = 10.0
 SIGNALS = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 ERAS = pytest.mark.parametrize("mode", ["auto", "legacy"])
@@ -52,7 +52,7 @@ async def stdio_server(upstream: Upstream, store: Path, **more: str) -> AsyncIte
 
 @asynccontextmanager
 async def http_server(upstream: Upstream, store: Path | str, **more: str) -> AsyncIterator[tuple[Process, str]]:
-    """The process, and the URL that it says."""
+    """The process, and the URL that it prints."""
     command = _command("http", "--port", "0")
     environment = _environment(upstream, store, **more)
     async with await anyio.open_process(command, stderr=subprocess.PIPE, env=environment) as process:
@@ -69,7 +69,7 @@ async def http_server(upstream: Upstream, store: Path | str, **more: str) -> Asy
 
 
 async def _ended(process: Process, number: signal.Signals) -> None:
-    """Have it end by a signal: soon, and with 0."""
+    """End it with a signal. It must exit soon, with 0."""
     process.send_signal(number)
     with anyio.fail_after(QUIET_SECONDS):
         assert await process.wait() == 0
@@ -81,7 +81,7 @@ async def _ask(url: str, mode: Literal["auto", "legacy"] = "auto") -> Any:
 
 
 async def _asked_in_vain(url: str, mode: Literal["auto", "legacy"] = "auto") -> None:
-    """A call that the server's end breaks off."""
+    """A call that is interrupted by the server's end."""
     try:
         await _ask(url, mode)
     except Exception:
@@ -89,7 +89,7 @@ async def _asked_in_vain(url: str, mode: Literal["auto", "legacy"] = "auto") -> 
 
 
 async def _taken_over_at_once(upstream: Upstream, store: Path) -> None:
-    """The next process on the same store has the answer before a lease could lapse."""
+    """The next process on the same store gets the answer before a lease could lapse."""
     async with stdio_server(upstream, store) as pipe:
         with anyio.fail_after(BEFORE_A_LEASE_LAPSES):
             await pipe.send("tools/call", {"name": "deep_research", "arguments": {"question": "Why?"}}, 2)
@@ -107,7 +107,7 @@ async def test_a_signal_on_stdio_gives_the_lease_back_where_nothing_is_to_be_fin
         await pipe.send("tools/call", {"name": "deep_research", "arguments": {"question": "Why?"}}, 2)
         await upstream.requests(1)
         await _ended(pipe.process, number)
-    # The front is gone before its engine is.
+    # The front exits before its engine.
     await upstream.until(lambda self: self.closed == 1)
     gate.set()
     await _taken_over_at_once(upstream, store)
@@ -151,7 +151,7 @@ async def test_a_call_may_finish_while_the_service_shuts_down(upstream: Upstream
 async def test_a_stream_that_a_caller_keeps_open_does_not_keep_the_service_up(
     upstream: Upstream, number: signal.Signals
 ) -> None:
-    """Callers of the first era listen with GET, for as long as there is a server."""
+    """Callers of the first era listen with GET for as long as the server runs."""
     headers = {"accept": "text/event-stream", "mcp-protocol-version": "2025-11-25"}
     async with (
         http_server(upstream, "memory:", PARALLEL_MCP_SHUTDOWN_SECONDS="1") as (process, url),
@@ -162,7 +162,7 @@ async def test_a_stream_that_a_caller_keeps_open_does_not_keep_the_service_up(
 
 
 async def _deaf(url: str) -> None:
-    """Wait until it takes no connection any more."""
+    """Wait until it accepts no more connections."""
     port = int(url.rpartition(":")[2].partition("/")[0])
     with anyio.fail_after(QUIET_SECONDS):
         while True:

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.anyio
 
 @dataclass
 class Proxy:
-    """Each connection goes to the next replica that takes it, byte for byte."""
+    """Passes each connection to the next replica that accepts it, byte for byte."""
 
     ports: list[int]
     url: str = ""
@@ -87,7 +87,7 @@ async def replica(store: str, upstream: Upstream, **env: str) -> AsyncIterator[t
 
 @asynccontextmanager
 async def connected(url: str) -> AsyncIterator[Client]:
-    """A client whose every request is a new connection, so that each goes to the next replica."""
+    """A client that opens a new connection per request, so that each goes to the next replica."""
     limits = httpx2.Limits(max_keepalive_connections=0)
     async with (
         httpx2.AsyncClient(limits=limits, timeout=60) as http,
@@ -97,7 +97,7 @@ async def connected(url: str) -> AsyncIterator[Client]:
 
 
 async def _call(client: Client, **arguments: Any) -> dict[str, Any]:
-    """A call; sent again where the replica that had it died under it, as hosts do."""
+    """A call, repeated if its replica died, as hosts do."""
     while True:
         try:
             result = await client.call_tool("deep_research", arguments)
@@ -136,13 +136,13 @@ async def test_replicas_share_rows_and_a_killed_one_is_taken_over(upstream: Upst
             assert end["attempts"] == 2
             assert end["answer"]["cost_usd"] == 0.02
             again = await _call(client, question="Why?")
-            # The first delivery is not called reused, whoever gets it; every later one is.
+            # The first delivery is not called reused, whoever gets it. Every later one is.
             assert again["answer"] | {"reused": False} == end["answer"] | {"reused": False}
             assert len(upstream.received) == 2
 
 
 async def _worker(upstream: Upstream, replicas: list[tuple[anyio.abc.Process, int]]) -> anyio.abc.Process:
-    """The replica whose request is upstream: the one that has a connection to its port."""
+    """The replica whose request is upstream: the one with a connection to that port."""
     port = f":{int(upstream.url.rpartition(':')[2]):04X}"
     for process, _ in replicas:
         inodes = await _sockets(process.pid)
@@ -189,7 +189,7 @@ async def test_what_finishes_while_redis_is_away_is_there_when_it_is_back(upstre
             away = await client.call_tool("deep_research", {"question": "And then?"})
             assert away.is_error
             assert "Redis" in text_of(away)
-            # web_answer needs no row, yet its pacing is shared: it says so, or answers.
+            # web_answer needs no row, but its pacing is shared: it says so, or answers.
             gate.set()
             await anyio.sleep(10)
             redis.start()

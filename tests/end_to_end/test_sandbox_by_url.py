@@ -1,4 +1,4 @@
-"""A sandbox that is asked by its base URL, as if it were Parallel."""
+"""A sandbox set as the base URL, as if it were Parallel."""
 
 import pytest
 from mcp import Client

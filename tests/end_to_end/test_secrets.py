@@ -1,6 +1,6 @@
-"""Keys, tokens and passwords are planted wherever one can be given, and then looked for wherever one could come out.
+"""Keys, tokens and passwords are planted wherever one can be given, and searched for wherever one could leak.
 
-Questions are looked for too: they belong in results and rows, and in no log, span or process title.
+Questions are searched for, too: they belong in results and rows, and in no log, span or process title.
 """
 
 import json
@@ -50,7 +50,7 @@ HELLO = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"na
 
 
 def clear_of_secrets(what: str, found: str | bytes) -> None:
-    """Fail, naming the place, if one of them stands in it, however it is written."""
+    """Fail, naming the place, if it contains one of them in any encoding."""
     raw = found if isinstance(found, bytes) else found.encode("utf-8", "surrogatepass")
     for secret in SECRETS:
         for spelling in (secret, quote(secret, safe=""), secret[::-1], secret.encode().hex(), json.dumps(secret)[1:-1]):
@@ -67,7 +67,7 @@ def _around(raw: bytes, found: bytes) -> bytes:
     return raw[max(at - 300, 0) : at + 100]
 
 
-# Everything that upstream may do, each time repeating the key and the question that it was sent.
+# Everything that upstream may do, always repeating the key and the question it received.
 
 
 def _repeating(received: Received) -> str:
@@ -75,7 +75,7 @@ def _repeating(received: Received) -> str:
 
 
 class Broken:
-    """A response that breaks off in the midst of a chunk."""
+    """A response that breaks off in the middle of a chunk."""
 
     async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"999")]})
@@ -109,7 +109,7 @@ def _faulty(upstream: Upstream, fault: str) -> None:
 
 
 async def _everything(client: Client, upstream: Upstream) -> str:
-    """Every path through the server; gives every text that came out of it."""
+    """Take every path through the server. Returns every text that came out of it."""
     said: list[str] = []
 
     async def note(tool: str, **arguments: Any) -> None:
@@ -147,7 +147,7 @@ async def connected(url: str, **headers: str) -> AsyncIterator[Client]:
 
 
 def _log(caplog: pytest.LogCaptureFixture) -> str:
-    """What the server's own handler would write, of every logger, at the level that the test has set."""
+    """What the server's own handler would write for every logger, at the level that the test has set."""
     form = Discreet("%(levelname)s %(name)s: %(message)s")
     ours = [
         record for record in caplog.records if record.levelno >= logging.WARNING or record.name[:12] == "parallel_mcp"
@@ -194,7 +194,7 @@ async def test_in_this_process_nothing_planted_comes_out(
 
 @contextmanager
 def _store(kept: str, folder: Path) -> Iterator[str]:
-    """The URL of a store; Redis's holds a password."""
+    """The URL of a store. Redis's contains a password."""
     if kept == "sqlite":
         yield str(folder / "research.sqlite3")
         return
@@ -247,7 +247,7 @@ def _planted(upstream: Upstream, folder: Path, level: str, **more: str) -> dict[
         "OTEL_TRACES_EXPORTER": "console, otlp",
         "OTEL_METRICS_EXPORTER": "console",
         "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://user:{OTLP}@127.0.0.1:1",
-        # Not encoded as the SDK wants it, which it complains about.
+        # Not encoded as the SDK expects, which it logs.
         "OTEL_EXPORTER_OTLP_HEADERS": f"authorization Bearer {OTLP}",
         "HOME": str(folder),
         **more,
@@ -271,9 +271,9 @@ async def test_the_stdio_server_lets_nothing_planted_out(upstream: Upstream, tmp
     if level == "DEBUG":
         del environment["PARALLEL_API_KEY"]
         environment["PARALLEL_API_KEY_FILE"] = str(tmp_path / "key")
-    # What the process says is read while it works, for a full pipe would hold it up.
+    # Read the process's output while it works, because a full pipe would block it.
     said: dict[str, bytes] = {}
-    # Without a front, which would leave at once with its stderr: here the last words are wanted.
+    # Without a front, which would exit at once with its stderr. The last output is needed here.
     async with process("--no-front", **environment) as running, anyio.create_task_group() as group:
 
         async def hear(name: str, stream: Any) -> None:
@@ -414,7 +414,7 @@ async def test_no_command_lets_anything_planted_out(
 
 
 async def test_a_crash_is_told_without_the_words_of_what_was_raised(upstream: Upstream, tmp_path: Path) -> None:
-    """Python's own traceback, and every logger's, end in the exception's words, which may quote anything."""
+    """Tracebacks of Python and of loggers end in the exception's message, which may quote anything."""
     script = (
         "import parallel_mcp.cli as cli\n"
         "import parallel_mcp.cli.history as history\n"

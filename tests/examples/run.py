@@ -1,7 +1,7 @@
-"""Install frameworks and run their examples: python -m tests.examples.run [NAME ...]
+"""Installs frameworks and runs their examples: python -m tests.examples.run [NAME ...]
 
-Without names, all of them. Each is installed in its newest release, into a folder of its own among the machine's
-temporary files, and run over stdio and HTTP. The exit status is 1 where one fell short of what the README promises.
+Without names, all of them. The newest release of each is installed into its own folder among the machine's temporary
+files, and run over stdio and HTTP. The exit status is 1 if one falls short of what the README promises.
 """
 
 import sys
@@ -23,7 +23,7 @@ async def _faults(example: Example) -> list[str]:
 
 
 def main() -> None:
-    """The command."""
+    """Run the command."""
     known = examples()
     names = sys.argv[1:] or list(known)
     if unknown := set(names) - set(known):

@@ -1,4 +1,4 @@
-"""What the scripted model does in an example: everything that a host must get through, one call after the other."""
+"""The scripted model of the examples: it makes every kind of call that a host must pass on, one after the other."""
 
 import re
 
@@ -10,7 +10,7 @@ UNKNOWN = "no-such-run"
 
 
 class Script:
-    """A model that asks both tools, goes on by id, makes a mistake, and quotes what it was shown."""
+    """A model that uses both tools, continues by id, makes a mistake, and quotes what it was shown."""
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
@@ -33,13 +33,13 @@ class Script:
 
 
 def working(result: str) -> str | None:
-    """The id of a run that is not done yet, as text or as JSON."""
+    """The id of a run that is still working, from text or JSON."""
     found = re.search(r"""research_id["'=:\s]+([\w.-]{8,})""", result)
     return found[1] if found and re.search(r"\bworking\b", result) else None
 
 
 def first_source(result: str) -> str | None:
-    """The address of source 1, from the numbered list of the text or from the citations of the structure."""
+    """The URL of source 1, from the text's numbered list or the structure's citations."""
     listed = re.search(r"^\[1\][^\n]*?(https?://[^\s\"\\]+)", result.replace("\\n", "\n"), re.MULTILINE)
     typed = re.search(r"""["']number["']: ?1,[^{}]*?["']url["']: ?["']([^"']+)["']""", result)
     found = listed or typed

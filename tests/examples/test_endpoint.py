@@ -1,4 +1,4 @@
-"""The scripted model's endpoint, as OpenAI's own client reads it."""
+"""The scripted model's endpoint, read by OpenAI's own client."""
 
 import json
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""The examples that need nothing but what the tests have; `nox -s examples` runs the others."""
+"""The examples that need no more than the tests. `nox -s examples` runs the others."""
 
 import sys
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""`nox -s hosts` installs the hosts, which are large; without them there is nothing to connect."""
+"""`nox -s hosts` installs the hosts that these tests need, which are large."""
 
 import os
 from pathlib import Path
@@ -12,5 +12,5 @@ collect_ignore = [] if NODE.is_dir() else ["test_real_hosts.py"]
 
 @pytest.fixture
 def lasting_program(monkeypatch: pytest.MonkeyPatch) -> None:
-    """This environment lasts, wherever the checkout is: one below the folder for temporary files would not."""
+    """Treat this environment as permanent, even if the checkout is below the folder for temporary files."""
     monkeypatch.setattr("parallel_mcp.hosts.places._passing", lambda _: False)

@@ -1,4 +1,4 @@
-"""The tables of hosts in README.md and docs/hosts.md, from the one table: `python -m tests.hosts.pages` writes them."""
+"""The tables of hosts in README.md and docs/hosts.md, which `python -m tests.hosts.pages` writes from the one table."""
 
 import base64
 import json
@@ -13,14 +13,14 @@ HERE = "http://127.0.0.1:8765/mcp"
 
 
 def link(host: Host) -> str:
-    """The link that has a host attach to a server on this machine."""
+    """The link that makes a host attach to a server on this machine."""
     assert host.link
     made = json.dumps(entry(host, Wish([], HERE, variable=None)), separators=(",", ":"))
     return host.link.format(name=NAME, base64=base64.b64encode(made.encode()).decode(), quoted=quote(made, safe=""))
 
 
 def readme() -> str:
-    """A line a host."""
+    """One line per host."""
     lines = ["| host | one line | or a click, while `parallel-mcp http` runs |", "|---|---|---|"]
     for host in HOSTS:
         button = f"[attach {host.name}]({link(host)})" if host.link else ""
@@ -29,7 +29,7 @@ def readme() -> str:
 
 
 def limits() -> str:
-    """What each host calls itself, how long it waits, and what makes it wait longer."""
+    """Each host's name for itself, how long it waits, and how to make it wait longer."""
     lines = ["| host | calls itself | gives up after | told to wait by `install` |", "|---|---|---|---|"]
     for host in HOSTS:
         names = ", ".join(f"`{name}`" for name in host.clients)
@@ -40,7 +40,7 @@ def limits() -> str:
 
 
 def files() -> str:
-    """Where each host keeps its servers, under which key, and how it comes by the API key."""
+    """Where each host keeps its servers, under which key, and how it gets the API key."""
     lines = ["| host | file: Mac, Linux, Windows | key | command | the API key |", "|---|---|---|---|---|"]
     for host in HOSTS:
         places = [" or ".join(f"`{place}`" for place in system) for system in host.places]
@@ -66,7 +66,7 @@ PAGES = {
 
 
 def filled(text: str, tables: dict[str, str]) -> str:
-    """The page with its tables between their marks."""
+    """The page with the tables between their markers."""
     for name, table in tables.items():
         before, start, rest = text.partition(f"<!-- {name} -->\n")
         _, end, after = rest.partition(f"<!-- /{name} -->")
@@ -76,7 +76,7 @@ def filled(text: str, tables: dict[str, str]) -> str:
 
 
 def page(name: str) -> tuple[str, str]:
-    """A page as it is, and as it should be."""
+    """The page as it is, and as it should be."""
     text = (ROOT / name).read_text("utf-8")
     return text, filled(text, {mark: made() for mark, made in PAGES[name].items()})
 

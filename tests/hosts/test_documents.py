@@ -1,4 +1,4 @@
-"""A change to a configuration file: what was asked for is there, and nothing else moved."""
+"""Changes to configuration files do what was asked and leave everything else alone."""
 
 import json
 from typing import Any
@@ -12,7 +12,7 @@ from parallel_mcp.hosts.documents import ABSENT, DocumentError, change, read, va
 ENTRY = {"command": "/opt/bin/parallel-mcp", "args": [], "env": {"A": "1"}}
 KEYS = ("mcpServers", "parallel")
 
-# Any JSON object, written with comments, odd spaces and trailing commas at every place where they may stand.
+# Any JSON object, with comments, odd spaces and trailing commas wherever they are allowed.
 _spaces = st.lists(
     st.sampled_from([" ", "\n", "\n    ", "\t", '// note, {} "x": 1\n', "/* a, b: { */"]), max_size=3
 ).map("".join)

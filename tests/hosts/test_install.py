@@ -1,4 +1,4 @@
-"""`parallel-mcp install` on configurations as people have them."""
+"""`parallel-mcp install` on realistic configurations."""
 
 import json
 import os
@@ -23,7 +23,7 @@ KEY = "key-0123456789-abcdef"
 
 def _run(home: Path, *arguments: str, stdin: str = "", **environ: str) -> Result:
     cleared: dict[str, str | None] = dict.fromkeys(os.environ)
-    # Nothing of the hosts that this machine may have is on this PATH.
+    # This PATH has none of the hosts that this machine may have.
     cleared |= {"HOME": str(home), "PATH": str(home / "bin"), **environ}
     return CliRunner(env=cleared).invoke(main, arguments, input=stdin)
 
@@ -51,7 +51,7 @@ def _entry(host: Host, text: str, *deeper: str) -> dict[str, Any]:
 
 
 def _started(host: Host, made: dict[str, Any]) -> tuple[list[str], dict[str, str]]:
-    """The command line and the environment that the host would start it with."""
+    """The command line and environment that the host would start it with."""
     command = made[host.entry.command]
     line = [command, *made[host.entry.args]] if host.entry.args else command
     return line, made.get(host.entry.env, {})
@@ -69,7 +69,7 @@ def test_each_host_gets_an_entry_and_keeps_the_rest(host: Host, tmp_path: Path) 
     removed = {part.strip().rstrip(",") for part in before.splitlines()} - {
         part.strip().rstrip(",") for part in after.splitlines()
     }
-    # Only brackets that stood on one line may have been opened.
+    # Only brackets on one line may have been expanded.
     assert removed <= {"{}"}
     assert [copy.read_text("utf-8") for copy in path.parent.glob("*.bak")] == [before]
 

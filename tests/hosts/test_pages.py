@@ -1,4 +1,4 @@
-"""What README and docs say of hosts is what the table of hosts says."""
+"""README and docs say the same about hosts as the table of hosts."""
 
 import base64
 import json

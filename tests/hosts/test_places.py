@@ -1,4 +1,4 @@
-"""Where each system keeps each host's file, and which program a host is told to start."""
+"""Where each system keeps each host's file, and which program a host starts."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ from parallel_mcp.hosts.table import HOSTS, Host
 ROAMING = "AppData/Roaming"
 MAC = "Library/Application Support"
 
-# By the hosts' own documentation: mac, linux, windows, under a user's folder.
+# From the hosts' own documentation: mac, linux, windows, below a user's folder.
 DOCUMENTED = {
     "claude-desktop": (
         f"{MAC}/Claude/claude_desktop_config.json",

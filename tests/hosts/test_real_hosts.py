@@ -1,4 +1,4 @@
-"""`parallel-mcp install` with the hosts themselves: their own commands, from npm, connect to what it wrote."""
+"""`parallel-mcp install` with the real hosts: their own commands, from npm, connect to what it wrote."""
 
 import json
 import os
@@ -38,7 +38,7 @@ def _host(host_id: str) -> Host:
 
 
 def _environ(home: Path) -> dict[str, str]:
-    """A home of its own, with the hosts and the programs that they start themselves on PATH, and no key."""
+    """A separate home, with the hosts and the programs that they start on PATH, and no key."""
     node = shutil.which("node")
     assert node is not None
     return {
@@ -62,7 +62,7 @@ def _install(home: Path, *arguments: str) -> str:
 
 
 def _connected(home: Path, host_id: str) -> bool:
-    """Whether the host, asked in its own words, says that it connected."""
+    """Whether the host's own command reports that it connected."""
     if host_id == "codex":
         return "web_answer" in _codex_status(home)
     line = next((line for line in _told(home, *LISTS[host_id]).splitlines() if "parallel" in line), "")
@@ -70,7 +70,7 @@ def _connected(home: Path, host_id: str) -> bool:
 
 
 def _codex_status(home: Path) -> dict[str, Any]:
-    """The tools that Codex found; its `mcp list` prints the configuration and connects to nothing."""
+    """The tools that Codex found. Its `mcp list` prints the configuration without connecting."""
     with subprocess.Popen(
         ["codex", "app-server"],
         env=_environ(home),
@@ -145,7 +145,7 @@ def test_the_host_connects_over_http(host_id: str, served: str, tmp_path: Path) 
     assert _connected(tmp_path, host_id)
 
 
-# Where another installer, which many servers name, puts the same.
+# Where another installer, which many servers recommend, puts the same.
 PEERS = {
     "claude-desktop": "claude-desktop",
     "claude-code": "claude-code",
@@ -188,7 +188,7 @@ def test_another_installer_writes_the_same_members_to_the_same_file(host_id: str
 
 
 def _plain(path: Path) -> Any:
-    """Read by the plain libraries, not by what wrote it."""
+    """Read it with plain libraries, not with the code that wrote it."""
     text = path.read_text("utf-8")
     if path.suffix == ".toml":
         return tomllib.loads(text)

@@ -1,4 +1,4 @@
-"""The table of hosts: what it says of clients, and what it costs to import."""
+"""The table of hosts: what it says about clients, and what it costs to import."""
 
 import json
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 
 from parallel_mcp.hosts.table import HOSTS, call_limit
 
-# What the real clients sent on this server's stdin, by the id of their host.
+# What real clients sent to this server's stdin, by the id of their host.
 RECORDED = json.loads((Path(__file__).parent / "client_infos.json").read_text("utf-8"))
 
 

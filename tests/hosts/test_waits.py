@@ -1,4 +1,4 @@
-"""How long a call waits: by the host, and by what its calls have shown."""
+"""How long a call waits, by the host and by how its earlier calls went."""
 
 import re
 import sys
@@ -33,7 +33,7 @@ class Clock:
 
 
 def _give_up(waits: Waits, client: Client, after: float, clock: Clock, asked: str = "Why?") -> float:
-    """A call that is cancelled after some seconds, or that returns before; how long it was to wait."""
+    """A call that is cancelled after some seconds, or returns before. Returns how long it was meant to wait."""
     try:
         with waits.call(client, asked) as wait:
             if wait < after:
@@ -61,8 +61,8 @@ def test_an_unknown_client_gets_25_seconds_and_a_known_one_what_it_allows_less_s
             assert limit is None or 0.7 * limit <= waits.seconds(Client("x", name.rstrip("*"))) <= limit - 1
 
 
-# What each client keeps a call open for by default, in seconds, and the name that it gives itself. Most of what is
-# built on the SDKs says `mcp`.
+# How long each client keeps a call open by default, in seconds, and its name for itself. Most clients built on the
+# SDKs say `mcp`.
 LIMITS = {
     "OpenAI Agents": ("mcp", 5),
     "Google ADK": ("mcp", 5),
@@ -97,7 +97,7 @@ def test_asking_the_same_again_while_it_is_unanswered_teaches_the_limit_too() ->
     with waits.call(SOMEBODY, "Why?"):
         clock.now += 1
         with waits.call(SOMEBODY, "Why?") as wait:
-            assert wait == 25  # two agents of one host that ask the same at once
+            assert wait == 25  # two agents of one host that ask the same question at once
         with waits.call(SOMEBODY, "Who?"):
             clock.now += 9
         with waits.call(SOMEBODY, "Who?") as wait:
@@ -153,7 +153,7 @@ async def _lost_call(client: McpClient, seconds: float) -> None:
 
 
 async def _working(client: McpClient) -> float:
-    """How long a call takes that says that it is still working."""
+    """How long a call takes that returns while still working."""
     began = anyio.current_time()
     result = await client.call_tool("deep_research", {"question": "Why?"})
     assert (result.structured_content or {})["status"] == "working"

@@ -1,4 +1,4 @@
-"""With bring-your-own-key: keys that Parallel refuses fill neither disk nor memory; good ones are let through."""
+"""With bring-your-own-key, keys that Parallel refuses fill neither disk nor memory, and good ones get through."""
 
 import socket
 import sqlite3
@@ -34,7 +34,7 @@ def _key(received: Received) -> str:
 
 
 def _picky(upstream: Upstream, *, good: str = "good", refuses_empty: bool = True) -> None:
-    """Have upstream take only keys that begin so; some services look at the body before they look at the key."""
+    """Make upstream accept only keys with this prefix. Some services check the body before the key."""
 
     async def reply(received: Received) -> Response:
         if not _key(received).startswith(good) and (received.body or refuses_empty):
@@ -74,7 +74,7 @@ async def test_a_refused_key_leaves_no_row_no_charge_and_no_waiter(
         async with connected(url, "good-1") as client:
             assert not (await client.call_tool("deep_research", {"question": "Why?"})).is_error
     assert _counts(file) == {"research": 1, "ledger": 1, "waiting": 0}
-    # Where the key is looked at first, no question of theirs went out.
+    # If the key is checked first, none of their questions was sent.
     asked = [received for received in upstream.received if received.body and _key(received).startswith("bad")]
     assert bool(asked) is not refuses_empty
 
@@ -88,7 +88,7 @@ async def test_a_key_is_proven_once_and_anew_after_it_was_refused(served: Serve,
         _picky(upstream, good="better")
         assert (await client.call_tool("web_answer", {"question": "Three?"})).is_error
         assert (await client.call_tool("web_answer", {"question": "Four?"})).is_error
-    # The third was asked and refused; the fourth was refused at the door.
+    # The third was sent and refused; the fourth was refused here.
     assert [bool(received.body) for received in upstream.received] == [False, True, True, True, False]
 
 
@@ -176,7 +176,7 @@ async def test_the_memory_of_proven_keys_is_bounded(upstream: Upstream, monkeypa
                 await service.answer(principal, Question(text="Why?", model="speed"), lambda _: None)
     await store.close()
     proofs = [_key(received) for received in upstream.received if not received.body]
-    # The one that was used longest ago is forgotten.
+    # The least recently used one is forgotten.
     assert proofs == ["key-1", "key-2", "key-3", "key-4", "key-2"]
 
 
@@ -211,7 +211,7 @@ async def test_two_calls_with_a_new_key_at_once_are_both_answered(served: Serve,
 
 
 def test_without_http_the_setting_takes_nobodys_key_away() -> None:
-    """On stdio nobody can bring a key, so the server's own is used as always."""
+    """On stdio nobody can bring a key, so the server's own is used."""
     from parallel_mcp.server import _principal_resolver
 
     class Stdio:

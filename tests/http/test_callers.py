@@ -1,4 +1,4 @@
-"""Nobody gets in who does not belong, and nobody sees what is somebody else's."""
+"""Unknown callers are rejected, and nobody sees anybody else's research runs."""
 
 import json
 import logging
@@ -107,7 +107,7 @@ async def test_who_sends_no_token_or_several_is_challenged(
     assert response.status_code == status
     challenge = response.headers["www-authenticate"]
     assert challenge.startswith('Bearer realm="parallel-mcp"')
-    # RFC 6750: no error where nothing was sent.
+    # RFC 6750: no error code if no token was sent.
     assert ("error=" in challenge) == (error is not None)
     assert error is None or f'error="{error}"' in challenge
     assert ANN not in response.text + challenge
@@ -180,7 +180,7 @@ async def test_strangers_that_a_proxy_hands_on_are_refused_where_nobody_needs_a_
 async def test_only_names_of_this_server_are_served_on_whatever_address(
     served: Serve, bound: str, allowed: str, sent: str, status: int
 ) -> None:
-    """The names are checked before the token: who passes them is asked for one."""
+    """Host and Origin are checked before the token, which is required next."""
     async with served(host=bound, allowed_hosts=allowed, access_tokens=TOKENS) as url:
         assert (await _status(url, ("host", sent))).status_code == status
 
@@ -225,7 +225,7 @@ async def test_every_path_but_health_and_the_home_page_asks_who_is_calling(serve
             assert (await http.get(f"{url}{path}")).status_code == 200
 
 
-# What is somebody else's
+# Other callers' research runs
 
 
 def test_ids_have_96_bits_of_chance() -> None:
@@ -249,7 +249,7 @@ async def test_another_callers_research_is_unknown_in_every_way_there_is(served:
             result = await bob.call_tool("deep_research", arguments)
             unknown = await bob.call_tool("deep_research", {**arguments, "research_id": none})
             assert result.is_error
-            # Word for word what is said of an id that does not exist.
+            # Word for word the same as for an id that does not exist.
             assert text_of(result).replace(one, none) == text_of(unknown)
         for uri in (f"research://{one}/md", f"research://{one}/json"):
             with pytest.raises(MCPError) as refused:
@@ -269,7 +269,7 @@ async def test_another_callers_research_is_unknown_in_every_way_there_is(served:
             assert isinstance(contents, TextResourceContents)
             page = json.loads(contents.text)
             assert page == {"research": [], "next": None}
-        # The same question of another caller is another research.
+        # The same question from another caller is another research run.
         other = await polling.started(bob, "What does Ann want to know?")
         assert other.task_id != one
         gate.set()

@@ -1,4 +1,4 @@
-"""Connections that send nothing, or send it slowly, against a real process with few descriptors."""
+"""Connections that send nothing, or send slowly, to a real process with few file descriptors."""
 
 import re
 import socket
@@ -47,9 +47,9 @@ def test_more_idle_connections_than_descriptors_keep_nobody_out_and_fill_no_log(
             opened(target, stack)
         status, _, _ = target.request("GET", "/healthz", b"", {})
         assert status == 200
-        # The oldest silent one had to go.
+        # The oldest silent one was closed.
         assert _is_closed(first)
-        # Two places in the code tell of it.
+        # Two places in the code log it.
         assert 0 < len(re.findall(r"(?m)^\S+ \S+ [A-Z]+ ", (tmp_path / "log").read_text())) <= 2 * PER_MINUTE
 
 
@@ -73,7 +73,7 @@ def test_headers_of_a_second_request_have_a_deadline_too(tmp_path: Path, upstrea
 
 
 def _is_closed(connection: socket.socket) -> bool:
-    """Waits for the end of the connection. Raises TimeoutError where it stays open."""
+    """Wait for the end of the connection. Raises TimeoutError if it stays open."""
     try:
         while connection.recv(65536):
             pass

@@ -1,4 +1,4 @@
-"""/healthz tells the truth about store and upstream, costs nothing, and tells strangers nothing they could use."""
+"""/healthz tells the truth about store and upstream, costs nothing, and tells strangers nothing useful."""
 
 import contextlib
 import sqlite3
@@ -26,7 +26,7 @@ async def _health(url: str) -> tuple[int, dict[str, Any]]:
 
 
 async def _until(url: str, status: int) -> dict[str, Any]:
-    """What it says once it says this: what it knows of the store may be a second old."""
+    """Wait until it says this, since what it knows about the store may be a second old."""
     with anyio.fail_after(15):
         while True:
             code, said = await _health(url)
@@ -97,7 +97,7 @@ async def test_a_store_that_somebody_else_has_locked_is_503_until_it_is_free(ser
         assert (await _health(url))[0] == 200
         with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
-            # It can be read all the while.
+            # It stays readable.
             assert (await _until(url, 503))["store"] in ("slow", "failing")
             other.execute("ROLLBACK")
         await _until(url, 200)
@@ -126,10 +126,10 @@ async def test_a_full_redis_is_503_until_it_has_room(served: Serve) -> None:
         async with served(store=redis.url) as url:
             assert (await _health(url))[0] == 200
             with library.Redis.from_url(redis.url) as other:
-                # Less than it holds already.
+                # Less than it already uses.
                 other.config_set("maxmemory", 1)
                 assert (await _until(url, 503))["store"] == "failing"
-                # It answers all the while.
+                # It keeps responding.
                 assert other.ping()
                 other.config_set("maxmemory", 0)
             await _until(url, 200)

@@ -1,4 +1,4 @@
-"""What clients send that is not quite what the specification says, over a real socket and from a real browser."""
+"""Requests that do not quite follow the specification, over a real socket and from a real browser."""
 
 import json
 import shutil
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.anyio
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]
-# Without the browser's own check, so that ours is the one that is tested.
+# Without the browser's own check, so that ours is tested.
 QUIET.append("--disable-features=LocalNetworkAccessChecks")
 MODERN = "2026-07-28"
 META = {
@@ -26,7 +26,7 @@ ERAS = ["2025-06-18", MODERN]
 
 
 def a_call(era: str, number: Any = 1) -> tuple[dict[str, str], dict[str, Any]]:
-    """The headers, without Accept, and the body of a call of web_answer."""
+    """The headers, without Accept, and the body of a call to web_answer."""
     headers = {"content-type": "application/json", "mcp-protocol-version": era}
     params: dict[str, Any] = {"name": "web_answer", "arguments": {"question": "Why?"}}
     if era == MODERN:
@@ -45,7 +45,7 @@ def message_in(response: httpx2.Response) -> dict[str, Any]:
 
 @pytest.fixture
 async def http() -> Any:
-    # No Accept of its own, unlike httpx2's default.
+    # No default Accept, unlike httpx2.
     async with httpx2.AsyncClient(headers={"accept": ""}, trust_env=False, timeout=20) as client:
         del client.headers["accept"]
         yield client
@@ -164,7 +164,7 @@ async def test_a_page_in_a_real_browser_calls_a_tool_from_an_allowed_origin_only
     async with served(access_tokens={"pages": token}) as page_url, playwright_api.async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         page = await browser.new_page()
-        # Another port of this machine is another origin; that one is always allowed.
+        # Another port of this machine is another origin, which is always allowed.
         await page.goto(f"{page_url.replace('127.0.0.1', 'localhost')}/healthz")
         async with served(access_tokens={"alice": token}) as url:
             status, _, said = await page.evaluate(PAGE, [url, token, headers, body])

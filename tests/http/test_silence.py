@@ -1,7 +1,7 @@
-"""A long call that says nothing, behind a proxy that gives up what is idle: bytes flow, and it ends well.
+"""A long silent call behind a proxy that closes idle connections: bytes flow, and it ends well.
 
-Scaled down: nginx gives up after 4 s, a heartbeat comes every second, the call takes 15. The true figures, five
-minutes behind 60 s, are measured by `python -m benchmarks.silence`.
+Scaled down: nginx gives up after 4 s, there is a heartbeat every second, and the call takes 15. `python -m
+benchmarks.silence` measures the true figures, five minutes and 60 s.
 """
 
 import json
@@ -94,7 +94,7 @@ async def test_the_sdks_client_reads_on_through_heartbeats(upstream: Upstream, m
 
 
 async def test_an_answer_after_a_heartbeat_is_a_whole_event(upstream: Upstream) -> None:
-    """The first heartbeat has taken the status away, so what the SDK gives as plain JSON has to become an event."""
+    """After the first heartbeat the response is a stream, so the SDK's plain JSON has to become an event."""
     gate = upstream.hold()
     call = SilentCall("modern", with_token=False)
     beats = anyio.Event()

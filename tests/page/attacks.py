@@ -1,7 +1,7 @@
-"""Text that does harm where a page takes it for more than text.
+"""Texts that do harm if a page treats them as more than text.
 
-The kinds are those of the public lists (filter evasion, Markdown that fetches, mutation, clobbering, direction tricks);
-the wording is ours, and `variants` spells and places each in many ways.
+The kinds are from public lists (filter evasion, Markdown that fetches, mutation, clobbering, direction tricks). The
+wording is ours, and `variants` spells and places each in many ways.
 """
 
 from collections.abc import Iterator
@@ -115,7 +115,7 @@ TRICKS = (
 
 
 def spelled(target: str) -> Iterator[str]:
-    """A scheme as filters miss it: case, blanks, entities, escapes."""
+    """Spellings of a scheme that filters miss: case, blanks, entities, escapes."""
     yield target
     scheme, colon, rest = target.partition(":")
     if colon and scheme in ("javascript", "data", "vbscript"):
@@ -131,7 +131,7 @@ def spelled(target: str) -> Iterator[str]:
 
 
 def placed(target: str) -> Iterator[str]:
-    """A target in every place where Markdown takes one."""
+    """A target in every place where Markdown accepts one."""
     yield f"[link]({target})"
     yield f"[link](<{target}>)"
     yield f"![picture]({target})"
@@ -145,7 +145,7 @@ def placed(target: str) -> Iterator[str]:
 
 
 def variants() -> list[str]:
-    """Every attack, in every spelling and place; a target's places are together in one text."""
+    """Every attack in every spelling and place, with a target's places together in one text."""
     blocks = (text for markup in MARKUP for text in (markup, f"`{markup}`", f"| {markup} |\n|---|\n| {markup} |"))
     links = ("\n\n".join(placed(spelling)) for target in TARGETS for spelling in spelled(target))
     return list(dict.fromkeys([*blocks, *links, *TRICKS]))

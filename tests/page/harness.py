@@ -1,4 +1,4 @@
-"""A host of MCP Apps in Debian's Chromium: the official app bridge in the browser, our server behind HTTP or a pipe."""
+"""A host of MCP Apps in Debian's Chromium: the official app bridge in the browser, our server over HTTP or a pipe."""
 
 import json
 import shutil
@@ -33,7 +33,7 @@ QUIET = [
     "--disable-sync",
 ]
 
-# What the specification has a host give a page that asks for nothing.
+# What a host gives a page that requests nothing, by the specification.
 POLICY = (
     "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; font-src 'self'; media-src 'self' data:; connect-src 'none'; base-uri 'self'"
@@ -41,7 +41,7 @@ POLICY = (
 
 
 def missing() -> str | None:
-    """What these tests need and this machine lacks."""
+    """What these tests need that this machine lacks."""
     if CHROMIUM is None:
         return "Chromium"
     for folder in (HERE, PAGE):
@@ -61,7 +61,7 @@ async def browsing() -> AsyncIterator[Browser]:
 
 
 def bundled(entry: Path, *options: str) -> str:
-    """A script for the browser out of what npm installed beside it."""
+    """A browser script, bundled from what npm installed beside it."""
     esbuild = next(
         folder / "node_modules" / ".bin" / "esbuild" for folder in (PAGE, HERE) if entry.is_relative_to(folder)
     )
@@ -102,7 +102,7 @@ class Site:
 
 @dataclass
 class Host:
-    """A host with one page in it. `watch` saw what the browser did."""
+    """A host with one page in it. `watch` has recorded what the browser did."""
 
     page: Page
     watch: "Watch"
@@ -116,7 +116,7 @@ class Host:
         return await self.page.evaluate(script, json.dumps(arguments))
 
     async def stop_the_clock(self) -> None:
-        """From here on time passes only when `page.clock` is told so."""
+        """From now on, time passes only through `page.clock`."""
         now: int = await self.page.evaluate("Date.now()")
         await self.page.clock.pause_at(now + 1_000)
 
@@ -125,7 +125,7 @@ class Host:
         return [entry for entry in entries if entry["kind"] == kind]
 
     async def logged(self, kind: str, count: int = 1) -> list[dict[str, Any]]:
-        """The log's entries of a kind, once there are so many."""
+        """The log's entries of a kind, once there are this many."""
         script = "([kind, count]) => host.log.filter((entry) => entry.kind === kind).length >= count"
         await self.page.wait_for_function(script, arg=[kind, count])
         return await self.log(kind)
@@ -163,7 +163,7 @@ class Watch:
             self.navigations.append(url)
 
     def assert_quiet(self) -> None:
-        """Nothing was asked for, opened or left, and nothing went wrong."""
+        """Assert that nothing was requested, opened or left, and nothing went wrong."""
         seen = (self.requests, self.dialogs, self.windows, self.navigations, self.errors)
         assert seen == ([], [], [], [], []), seen
 
@@ -190,7 +190,7 @@ async def hosting(browser: Browser, settings: Settings, transport: str, **contex
 
 @asynccontextmanager
 async def piped(page: Page, settings: Settings) -> AsyncIterator[None]:
-    """The server as a process of its own, its pipes tied to the browser's client."""
+    """The server as a separate process, its pipes connected to the browser's client."""
     given = {name: str(value) for name, value in settings.model_dump(exclude_unset=True).items() if name != "api_key"}
     flags = [f"--{name.replace('_', '-')}={value}" for name, value in given.items()]
     environment = {"PARALLEL_API_KEY": "k", "PATH": "", "PYTHONPATH": str(ROOT)}

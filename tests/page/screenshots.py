@@ -1,6 +1,6 @@
-"""Pictures of the page for the documentation, out of a real host, server and sandbox: python -m tests.page.screenshots
+"""Screenshots of the page for docs/images, from a real host, server and sandbox: python -m tests.page.screenshots
 
-They go to docs/images. The answers are the sandbox's, from documents on this machine.
+The answers are the sandbox's, from documents on this machine.
 """
 
 import logging
@@ -53,7 +53,7 @@ async def main() -> None:
 async def answered(
     browser: Browser, settings: Settings, name: str, context: dict[str, Any], note: bool = False, **more: Any
 ) -> None:
-    """The answer, and what a mark in it shows."""
+    """The answer, and the note of a mark in it."""
     async with hosting(browser, settings, "http", **context) as host:
         await host.run("show", "deep_research", {**QUESTION, **more}, {"context": {"theme": theme(context)}})
         await host.run("call")
@@ -65,7 +65,7 @@ async def answered(
 
 
 async def working(browser: Browser) -> None:
-    """A run that has worked for half a minute."""
+    """A run that has been working for half a minute."""
     async with upstream_running() as upstream:
         upstream.hold()
         settings = Settings(api_key="k", base_url=upstream.url, store="memory:", wait_seconds=0.1)
@@ -80,12 +80,12 @@ async def working(browser: Browser) -> None:
 
 
 def theme(context: dict[str, Any]) -> str:
-    """What the host tells the page of the browser's colours."""
+    """What the host tells the page about the browser's colours."""
     return "dark" if context.get("color_scheme") == "dark" else "light"
 
 
 async def taken(host: Host, name: str) -> None:
-    """What stands in the window, without what moves."""
+    """The window's content, without animations."""
     await host.page.screenshot(path=Path(IMAGES, f"{name}.png"), animations="disabled")
 
 

@@ -1,4 +1,4 @@
-"""The page as it is built: what its sources give, small, and asking nobody for anything."""
+"""The built page is up to date, small, and requests nothing."""
 
 import base64
 import hashlib

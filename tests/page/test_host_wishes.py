@@ -1,4 +1,4 @@
-"""What hosts differ in: fonts, display mode, and what they let a page do."""
+"""Differences between hosts: fonts, display mode, and what they let a page do."""
 
 import json
 from collections.abc import AsyncIterator
@@ -48,7 +48,7 @@ async def test_the_hosts_fonts_are_taken_and_hostile_variables_are_not(host: Hos
     assert families == ["Hosted"]
     style: str = await host.view.locator("html").evaluate("(html) => html.getAttribute('style')")
     assert "red" not in style
-    # The made-up font is none, which the browser says.
+    # The made-up font is not a font, which the browser reports.
     host.watch.errors.clear()
 
 

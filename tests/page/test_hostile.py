@@ -1,4 +1,4 @@
-"""Hostile content in the real browser: nothing runs, loads or leaves, and nothing but text comes of it."""
+"""Hostile content in the real browser: nothing runs, loads or leaves, and only text is shown."""
 
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.anyio
 
 BATCH = 100
 
-# What the page may consist of once it shows something, whatever it was given.
+# The only elements that the page may have, whatever it was given.
 INSPECT = """() => {
   const tags = new Set(`MAIN DIV P H1 H2 H3 H4 H5 SPAN BDI A BUTTON DETAILS SUMMARY ARTICLE SECTION HEADER
     FOOTER UL OL LI DL DT DD BLOCKQUOTE PRE CODE TABLE THEAD TBODY TR TH TD STRONG EM S I BR HR`.split(/\\s+/));
@@ -43,7 +43,7 @@ INSPECT = """() => {
   return wrong;
 }"""
 
-# Everything open, and the note of every tenth mark shown, as a reader might.
+# Open everything, and show the note of every tenth mark, as a reader might.
 HANDLE = """async () => {
   for (let shut; (shut = [...document.querySelectorAll("details:not([open])")]).length; ) {
     for (const details of shut) { details.dispatchEvent(new Event("fill")); details.open = true; }
@@ -55,7 +55,7 @@ HANDLE = """async () => {
 
 
 def carrying(attack: str, target: str = "https://example.com/") -> dict[str, Any]:
-    """A research run with an attack in every place that holds text."""
+    """A research run with an attack in every text."""
     answer = {
         "content": attack,
         "data": None,
@@ -223,7 +223,7 @@ async def test_results_of_the_wrong_shape_break_nothing(host: Host) -> None:
 
 
 async def test_the_policy_stops_what_the_page_itself_would_not(opened: tuple[Page, Watch], tmp_path: Path) -> None:
-    """The second line of defence, tried with what must never get so far: each of these is refused by the browser."""
+    """The second line of defence: the browser refuses each of these, which must never get this far."""
     page, watch = opened
     stopped: list[str] = []
     page.on("requestfailed", lambda request: stopped.append(request.url) if request.failure == "csp" else None)

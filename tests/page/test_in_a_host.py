@@ -1,4 +1,4 @@
-"""The page in a host of MCP Apps: the official app bridge, the real server over HTTP and stdio, Debian's Chromium."""
+"""The page in a host of MCP Apps, with the official app bridge, the real server and Debian's Chromium."""
 
 from collections.abc import AsyncIterator
 from itertools import pairwise

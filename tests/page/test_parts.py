@@ -1,4 +1,4 @@
-"""The page's parts by themselves, in the browser, out of the same sources."""
+"""The page's parts on their own, in the browser, from the same sources."""
 
 from collections.abc import AsyncIterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""The page as it is read: by eye, by keyboard, by screen reader, on every width, on paper, in every script."""
+"""Reading the page: by eye, keyboard and screen reader, at every width, on paper, in every script."""
 
 import json
 import re
@@ -62,7 +62,7 @@ def structured() -> Answer:
 
 
 def of_many(count: int) -> Research:
-    """A research run with so many sources, each cited once in a paragraph of its own."""
+    """A research run with this many sources, each cited once in its own paragraph."""
     citations = tuple(
         Citation(
             number=number, url=f"https://example.com/{number}", title=f"Source {number}", excerpts=("An excerpt.",) * 3
@@ -74,7 +74,7 @@ def of_many(count: int) -> Research:
 
 
 def recorded(name: str) -> Research:
-    """A recorded answer of Parallel's as a research run, sources in the order in which they come."""
+    """A recorded answer of Parallel as a research run, with the sources in order."""
     body = json.loads((RECORDED / name).read_text("utf-8"))
     content: str = body["choices"][0]["message"]["content"]
     citations: dict[str, Citation] = {}
@@ -117,7 +117,7 @@ Show = Callable[..., Any]
 
 @pytest.fixture
 async def show(browser: Browser, tmp_path: Path) -> AsyncIterator[Show]:
-    """Opens a research run as a file; whatever is done with it, it asks for nothing."""
+    """Opens a research run as a file. Whatever is done with it, it requests nothing."""
     opened: list[tuple[Page, Watch]] = []
 
     async def showing(run: Research, **context: Any) -> Page:
@@ -138,7 +138,7 @@ async def show(browser: Browser, tmp_path: Path) -> AsyncIterator[Show]:
 
 
 async def violations(page: Page) -> list[str]:
-    """What axe finds, with everything unfolded; contrast and landmarks included."""
+    """What axe finds with everything unfolded, including contrast and landmarks."""
     await page.evaluate("() => document.querySelectorAll('details').forEach((details) => (details.open = true))")
     await page.evaluate((HERE / "node_modules" / "axe-core" / "axe.min.js").read_text("utf-8"))
     found = await page.evaluate("async () => (await axe.run(document, { resultTypes: ['violations'] })).violations")
@@ -259,7 +259,7 @@ async def test_on_paper_everything_is_unfolded_and_nothing_is_a_button(show: Sho
 
 
 async def test_a_thousand_sources_are_made_when_they_are_looked_at(show: Show) -> None:
-    """Elements grow with the sources by a few each; excerpts and notes are made on demand."""
+    """Each source adds only a few elements. Excerpts and notes are created on demand."""
     nodes = "() => document.querySelectorAll('*').length"
     some, many = [await (await show(of_many(count))).evaluate(nodes) for count in (100, 1_000)]
     assert (many - some) / 900 < 15

@@ -1,1 +1,1 @@
-"""Frameworks that start a server for each call, and what a run that outlives its call costs there."""
+"""Frameworks that start a server per call, and what a run that outlives its call costs there."""

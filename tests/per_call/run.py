@@ -1,7 +1,7 @@
-"""`python -m tests.per_call.run [--seconds 8 70] [FRAMEWORK]...`: one request a question, whatever the framework does.
+"""One request per question, whatever the framework does: `python -m tests.per_call.run [--seconds 8 70] [FRAMEWORK]...`
 
-Each runs twice: against an endpoint of the tests, and with `--sandbox`. Installs the newest release of each framework
-into a folder of its own. Not part of the tests: it takes minutes and a package registry.
+Each runs twice, with an endpoint of the tests and with `--sandbox`. Installs the newest release of each framework into
+its own folder. Not part of the tests, because it takes minutes and a package registry.
 """
 
 import argparse
@@ -38,7 +38,7 @@ if "engine" in sys.orig_argv:
         return float(os.environ["SECONDS_A_REQUEST"]), 0.0
     _Chat._pauses = pauses
 """
-"""A sitecustomize.py that makes the sandbox inside an engine slow, and notes its requests."""
+"""A sitecustomize.py that slows down the sandbox inside an engine and records its requests."""
 
 
 def _install(framework: str) -> None:
@@ -49,7 +49,7 @@ def _install(framework: str) -> None:
 
 
 async def _asked(framework: str, seconds: float, *, sandbox: bool) -> str:
-    """What is wrong; empty where the answer came with one request."""
+    """What went wrong. Empty if one request brought the answer."""
     async with upstream_running() as upstream:
         upstream.reply = _after(seconds)
         with tempfile.TemporaryDirectory() as folder:
@@ -65,7 +65,7 @@ async def _asked(framework: str, seconds: float, *, sandbox: bool) -> str:
 
 
 def _environment(folder: str, url: str, seconds: float, *, sandbox: bool) -> dict[str, str]:
-    """The program's environment, which it hands on to the server."""
+    """The program's environment, which it passes on to the server."""
     given = {
         **os.environ,
         "PARALLEL_API_KEY": "k",

@@ -1,4 +1,4 @@
-"""Research runs to write out."""
+"""Sample research runs."""
 
 from typing import Any
 
@@ -45,7 +45,7 @@ def research(**more: Any) -> Research:
 
 
 def citing(*citations: tuple[str, str | None, tuple[str, ...]]) -> Research:
-    """A research run with these sources, each a URL, a title and excerpts."""
+    """A research run with these sources: URL, title and excerpts."""
     numbered = (
         Citation(number=number, url=url, title=title, excerpts=excerpts)
         for number, (url, title, excerpts) in enumerate(citations, 1)

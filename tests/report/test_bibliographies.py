@@ -1,4 +1,4 @@
-"""The bibliographies read back by programs that others wrote, whatever stands in a title."""
+"""The bibliographies, read back by other projects' programs, whatever a title contains."""
 
 import json
 import re
@@ -72,7 +72,7 @@ def read_ris(text: str) -> list[dict[str, Any]]:
 
 
 def cited(text: str) -> list[str]:
-    """What a citation processor makes of CSL-JSON, one line a source."""
+    """What a citation processor makes of CSL-JSON, one line per source."""
     items = json.loads(text)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

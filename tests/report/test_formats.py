@@ -1,4 +1,4 @@
-"""Every format of a research run as a resource, and the page that hosts of MCP Apps are pointed to."""
+"""Every format of a research run as a resource, and the page for MCP Apps."""
 
 import json
 from importlib.resources import files

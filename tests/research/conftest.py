@@ -30,7 +30,7 @@ async def store(clock: Clock) -> AsyncIterator[SQLiteStore]:
 
 @pytest.fixture
 def open_service(upstream: Upstream, store: SQLiteStore) -> OpenService:
-    """Opens a desk; each is one process as far as the store can see."""
+    """Opens a research service. To the store, each is a separate process."""
 
     @asynccontextmanager
     async def opening(

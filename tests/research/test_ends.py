@@ -1,4 +1,4 @@
-"""Research, how it ends: answers that the store cannot take yet, failures, and the desk's own end."""
+"""How research runs end: answers that the store cannot take yet, failures, and the end of the service."""
 
 import logging
 import os
@@ -38,7 +38,7 @@ SPEED = Question(text="Why?", model="speed")
 
 
 class File:
-    """A store's file that can be taken away and brought back."""
+    """A store's file that can be removed and restored."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -54,7 +54,7 @@ class File:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Another program writes to it, and does not come to an end."""
+        """Another program writes to it and does not finish."""
         other = sqlite3.connect(self.path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         try:
@@ -91,7 +91,7 @@ async def test_who_waits_has_the_answer_though_the_store_cannot_take_it(
 
 
 class SlowToStore(SQLiteStore):
-    """A store whose disk takes its time with an outcome: it is written once `let` is set."""
+    """A store with a slow disk: an outcome is written once `let` is set."""
 
     def __init__(self) -> None:
         super().__init__(None)

@@ -1,4 +1,4 @@
-"""An answer is asked on from by the caller who was given it, and by nobody else who shares the key."""
+"""Only the caller who was given an answer can continue from it, even if others share the key."""
 
 import pytest
 from mcp import Client
@@ -15,7 +15,7 @@ TOKENS = "ann:0123456789abcdef0123, bob:fedcba98765432100123"
 
 
 async def _ask(url: str, token: str, tool: str, follow_up_to: str | None = None) -> tuple[bool, str | None, str]:
-    """Whether it failed, the id to ask on from, and the text."""
+    """Whether it failed, the id to continue from, and the text."""
     headers = {"authorization": f"Bearer {token}"}
     async with (
         create_mcp_http_client(headers=headers) as http,

@@ -1,4 +1,4 @@
-"""Research, "Joining", "caller, payer" and "reused": who shares a row, and who does not."""
+"""Joining and reuse: who shares a row, and who does not."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace

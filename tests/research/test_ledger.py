@@ -1,4 +1,4 @@
-"""Research, "Ledger" and pacing: what is paid, by whom, and what is refused before it is sent."""
+"""Ledger and pacing: what is paid, by whom, and what is refused before it is sent."""
 
 import anyio
 import pytest

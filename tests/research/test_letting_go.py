@@ -1,4 +1,4 @@
-"""Research, "Letting go": what a host gives up on goes on, and what is to be stopped stops."""
+"""Letting go: a run continues when a host gives up on it, and stops when it should."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -33,7 +33,7 @@ SPEED = Question(text="Why?", model="speed")
 
 
 async def waiting(store: SQLiteStore, count: int) -> None:
-    """Until so many calls are noted as waiting."""
+    """Wait until this many calls are noted as waiting."""
     await eventually(lambda: store._file._connection is not None and _noted(store) == count)
 
 

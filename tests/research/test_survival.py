@@ -1,4 +1,4 @@
-"""Research across real processes: what a killed, ended or second process means for it."""
+"""Research runs across real processes: what a killed, ended or second process means for them."""
 
 import sqlite3
 import subprocess
@@ -23,9 +23,9 @@ from tests.support.upstream import Upstream
 pytestmark = pytest.mark.anyio
 
 SOON = 5.0
-"""Five times the second within which a process has to be gone."""
+"""Five times the second within which a process has to exit."""
 TAKEN_OVER_SECONDS = 60.0
-"""More than a lease, a renewal and a request take."""
+"""Longer than a lease, a renewal and a request."""
 
 
 @dataclass
@@ -86,7 +86,7 @@ async def research(client: Client, **arguments: Any) -> tuple[dict[str, Any], st
 
 
 async def begin(server: Server, upstream: Upstream, *questions: str) -> None:
-    """Have questions in flight, and let go of them."""
+    """Put questions in flight, and let go of them."""
     before = len(upstream.received)
     async with server.client() as client, anyio.create_task_group() as group:
         for question in questions:
@@ -191,7 +191,7 @@ async def test_the_end_of_stdin_gives_the_lease_back_where_nothing_is_to_be_fini
         group.start_soon(client.call_tool, "deep_research", {"question": "Why?"})
         await upstream.requests(1)
         group.cancel_scope.cancel()
-    # The front is gone before its engine is.
+    # The front exits before its engine.
     await upstream.until(lambda self: self.closed == 1)
     gate.set()
     async with Client(parameters) as client:
@@ -221,7 +221,7 @@ async def test_fifty_at_once_from_two_processes_are_one_request(upstream: Upstre
             for number in range(50):
                 group.start_soon(ask, clients[number % 2])
             await upstream.requests(1)
-            # Whoever came after the answer would be given it again.
+            # Later callers would be given the stored answer.
             await eventually(lambda: _waiting(file) == 50)
             gate.set()
     assert len(upstream.received) == 1

@@ -1,4 +1,4 @@
-"""Research, "Death": what becomes of a row whose process is gone."""
+"""Taking over: what becomes of a row whose process died."""
 
 import anyio
 import pytest

@@ -8,7 +8,7 @@ from tests.support.sandboxes import Caller, Start, starting
 
 @pytest.fixture(autouse=True, scope="module")
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The cache of whoever runs the tests stays as it is; a module's tests share one."""
+    """A cache for each module's tests, so that the user's own is not touched."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))

@@ -1,4 +1,4 @@
-"""What is answered, and from what."""
+"""The sandbox's answers and its corpus."""
 
 import subprocess
 import sys
@@ -55,7 +55,7 @@ Made = Callable[..., Engine]
 
 @pytest.fixture
 def made(tmp_path: Path) -> Made:
-    """An engine over a folder of its own."""
+    """An engine over its own folder."""
 
     def make(**texts: str) -> Engine:
         return prepare(SandboxOptions(corpus=(written(tmp_path / "corpus", **texts),)))
@@ -284,7 +284,7 @@ PAGES = {
 
 @pytest.mark.parametrize("shape", [*SLOW, *PAGES])
 def test_document_and_question_of_any_shape_are_read_in_linear_time(tmp_path: Path, shape: str) -> None:
-    # Each takes well under a second where reading is linear, and hours where it is not.
+    # Each takes well under a second if reading is linear, and hours if it is not.
     text = SLOW.get(shape) or PAGES[shape]
     path = tmp_path / ("page.html" if shape in PAGES else "page.md")
     path.write_text(text)

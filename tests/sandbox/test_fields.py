@@ -1,4 +1,4 @@
-"""Schemas: what is refused, and how the rest is filled."""
+"""Schemas: which are refused, and how the others are filled."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Whatever is asked, in whatever form, the sandbox answers or refuses: it never fails."""
+"""Whatever is asked, in whatever form, the sandbox answers or refuses, and never fails."""
 
 import json
 from typing import Any

@@ -1,6 +1,6 @@
-"""The examples of the Chat API's quickstart, run for real: curl, and the `openai` SDKs of Python and TypeScript.
+"""The examples of the Chat API's quickstart, run for real with curl and the Python and TypeScript `openai` SDKs.
 
-`seed/` holds them as they were written; only the base URL and the key are put in when they run.
+`seed/` has them as they were written. Only the base URL and the key are replaced when they run.
 """
 
 import json
@@ -34,7 +34,7 @@ needs_node = pytest.mark.skipif(
 
 
 async def run(command: list[str], folder: Path | None = None) -> str:
-    """What a program prints. It must succeed."""
+    """The output of a program, which must succeed."""
     environment = {**os.environ, "PARALLEL_API_KEY": "any-key", "NO_PROXY": "*", "no_proxy": "*"}
     with anyio.fail_after(60):
         done = await anyio.run_process(command, env=environment, cwd=folder, stderr=PIPE, check=False)
@@ -43,7 +43,7 @@ async def run(command: list[str], folder: Path | None = None) -> str:
 
 
 def written(name: str, url: str, folder: Path) -> Path:
-    """An example as a file, with the sandbox's base URL in place of Parallel's."""
+    """An example as a file, with the sandbox's base URL instead of Parallel's."""
     text = (SEED / name).read_text()
     assert text.count(BASE) == 1
     path = folder / name
@@ -91,7 +91,7 @@ async def test_python_research_example_prints_the_answer_and_its_basis(sandbox: 
 
 
 async def typescript(name: str, sandbox: Caller) -> str:
-    # The file must stand where its imports are found.
+    # The file must be where its imports are found.
     folder = node_folder()
     path = folder / f"run-{os.getpid()}-{name}"
     path.write_text((SEED / name).read_text().replace(BASE, sandbox.url))
@@ -104,7 +104,7 @@ async def typescript(name: str, sandbox: Caller) -> str:
 @needs_node
 @pytest.mark.parametrize("name", ["speed.ts", "speed_stream.ts"])
 async def test_typescript_example_prints_json(sandbox: Caller, name: str) -> None:
-    # The streaming example ends its line with an escaped backslash, as it stands in the quickstart.
+    # The streaming example ends its line with an escaped backslash, as in the quickstart.
     check_answer((await typescript(name, sandbox)).strip().removesuffix("\\n"))
 
 

@@ -1,4 +1,4 @@
-"""Server-sent events, as a client puts them together again."""
+"""Server-sent events, as a client reassembles them."""
 
 import json
 from typing import Any

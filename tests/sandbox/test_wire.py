@@ -15,7 +15,7 @@ from tests.support.sandboxes import QUESTION, Caller, Start, written
 
 pytestmark = pytest.mark.anyio
 
-# The rows of the tables, by their names.
+# The rows of the tables, by name.
 IGNORED = """
 max_tokens max_completion_tokens stream_options top_p parallel_tool_calls stop temperature n logprobs metadata
 prediction presence_penalty frequency_penalty seed service_tier audio logit_bias store user modalities top_logprobs

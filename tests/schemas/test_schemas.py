@@ -1,4 +1,4 @@
-"""A caller's output schema: what is refused, what is warned about, and what is said of an answer."""
+"""A caller's output schema: refusals, warnings, and problems of an answer."""
 
 import json
 import math
@@ -26,7 +26,7 @@ def refusal(schema: Any) -> str:
 
 
 def nested(levels: int) -> dict[str, Any]:
-    """A schema of so many levels of objects, the root counted."""
+    """A schema with this many levels of objects, counting the root."""
     schema: dict[str, Any] = {"type": "string"}
     for _ in range(levels):
         schema = root(a=schema)
@@ -176,7 +176,7 @@ def test_a_million_levels_are_refused() -> None:
     for _ in range(1_000_000):
         deep = {"items": deep}
     assert "levels of nesting" in refusal(root(a=deep))
-    while deep:  # taken apart one by one, so that freeing it is not a million frames deep
+    while deep:  # taken apart level by level, so that freeing it does not recurse a million frames
         deep = deep["items"]
 
 
@@ -433,7 +433,7 @@ def test_true_and_one_are_not_the_same_item() -> None:
     assert schemas.problems(root(a={"uniqueItems": True}), {"a": [1, True, {"b": 1}, {"b": True}]}) == []
 
 
-# problems: what is never run makes no problem
+# problems: what is never run is not a problem
 
 CATASTROPHE = "^(a+)+$"
 VICTIM = "a" * 5_000 + "!"
@@ -588,7 +588,7 @@ def test_an_object_in_prose_is_read_back(value: Any, before: str, after: str) ->
     assert schemas.read(before + json.dumps(value) + after) == value
 
 
-# Patterns, and schemas made to take long
+# Patterns, and schemas designed to take long
 
 
 def test_a_pattern_is_checked_on_the_answer_and_said_to_be() -> None:

@@ -1,7 +1,7 @@
-"""What hosts, shells and editors leave in the environment, read as it is meant.
+"""What hosts, shells and editors leave in the environment is read as it was meant.
 
-`placeholders.txt` is from public configurations of other servers, read after the rule was written. What is not
-recognized there is sent, and Parallel refuses it.
+`placeholders.txt` is from public configurations of other servers, collected after the rule was written. What the rule
+does not recognize is sent, and Parallel refuses it.
 """
 
 import random

@@ -1,4 +1,4 @@
-"""Settings: from an environment that is handed in, from flags and from files."""
+"""Settings from a given environment, from flags and from files."""
 
 import sys
 from pathlib import Path

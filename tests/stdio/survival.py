@@ -1,8 +1,8 @@
-"""`python -m tests.stdio.survival [--previous COMMIT] [TRIAL]...`: what may happen to a run, at its full length.
+"""What may happen to a run, at full length: `python -m tests.stdio.survival [--previous COMMIT] [TRIAL]...`
 
-Each trial begins with a run whose one request the endpoint holds, and ends with another process that asks the same
-question: completed, one request, one attempt. Not part of the tests: it takes minutes, root for two of them, and git
-and a package registry for one. `tests/stdio/test_finishing.py` has the same in small.
+Each trial starts with a run whose only request the endpoint holds, and ends with another process that asks the same
+question: completed, one request, one attempt. Not part of the tests, because it takes minutes, root for two trials, and
+git and a package registry for one. `tests/stdio/test_finishing.py` has the same on a small scale.
 """
 
 import argparse
@@ -33,7 +33,7 @@ ENGINES_SINCE = "parallel_mcp/stdio/finishing.py"
 async def under_way(
     upstream: Upstream, store: Path, python: Sequence[str] = (sys.executable,)
 ) -> AsyncIterator[tuple[Front, anyio.Event]]:
-    """A front whose engine has sent a request, and the event that lets it be answered. Nothing of it is left."""
+    """A front whose engine has sent a request, and the event that releases its answer. Nothing of it is left."""
     gate = upstream.hold()
     try:
         async with fronted(upstream, store, "--wait-seconds", "600", python=python) as front:
@@ -55,7 +55,7 @@ async def check(upstream: Upstream, store: Path) -> None:
 
 
 def _asleep(*, front: bool, engine: bool) -> "Trial":
-    """Stopped for a minute as by a laptop's lid, with the host still there; the answer comes meanwhile."""
+    """Suspended for a minute like a closed laptop, with the host still there. The answer arrives during that time."""
 
     async def trial(upstream: Upstream, folder: Path) -> None:
         store = folder / "research.sqlite3"
@@ -76,7 +76,7 @@ def _asleep(*, front: bool, engine: bool) -> "Trial":
 
 
 async def finishing_asleep(upstream: Upstream, folder: Path) -> None:
-    """The engine is stopped for a minute while it finishes, and another process waits for the run all that time."""
+    """The engine is suspended for a minute while it finishes, and another process waits for the run all that time."""
     store = folder / "research.sqlite3"
     async with under_way(upstream, store) as (front, gate):
         front.process.kill()
@@ -86,7 +86,7 @@ async def finishing_asleep(upstream: Upstream, folder: Path) -> None:
             await other.shake_hands()
             os.kill(engine, signal.SIGSTOP)
             await anyio.sleep(SLEEP_SECONDS)
-            # It looks once: a lease that is seen lapsed for the first time is nobody's to take.
+            # It looks once: a lease seen lapsed for the first time must not be taken.
             assert (await research(other, 2, question=QUESTION))["status"] == "working"
             os.kill(engine, signal.SIGCONT)
             gate.set()
@@ -95,14 +95,14 @@ async def finishing_asleep(upstream: Upstream, folder: Path) -> None:
 
 
 async def engines_left(store: Path, count: int) -> None:
-    """Wait until no more engines than these are left."""
+    """Wait until no other engines are left."""
     with anyio.fail_after(60):
         while len(engines(store)) > count:
             await anyio.sleep(0.1)
 
 
 async def full_disk(upstream: Upstream, folder: Path) -> None:
-    """The disk is full when the answer comes, and has room again ten seconds later. Needs root, for a small disk."""
+    """The disk is full when the answer arrives, and has room again ten seconds later. Needs root, for a small disk."""
     disk = folder / "disk"
     disk.mkdir()
     await anyio.run_process(["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(disk)])
@@ -129,7 +129,7 @@ async def full_disk(upstream: Upstream, folder: Path) -> None:
 
 
 async def first_process(upstream: Upstream, folder: Path) -> None:
-    """As a container's first process, the front stays until its engine has left. Needs root, for the namespace."""
+    """As a container's first process, the front stays until its engine has exited. Needs root, for the namespace."""
     store = folder / "research.sqlite3"
     namespace = ("unshare", "--pid", "--fork", "--mount-proc")
     async with under_way(upstream, store, (*namespace, sys.executable)) as (front, gate):
@@ -145,7 +145,7 @@ async def first_process(upstream: Upstream, folder: Path) -> None:
 
 
 async def previous_version(upstream: Upstream, folder: Path) -> None:
-    """The wheel of an older commit is still finishing when this version starts, and asks, on the same store."""
+    """The wheel of an older commit is still finishing when this version starts and asks on the same store."""
     store = folder / "research.sqlite3"
     python = await anyio.to_thread.run_sync(_previous, folder)
     # Without the folder of this version on its path.
@@ -165,7 +165,7 @@ async def previous_version(upstream: Upstream, folder: Path) -> None:
 
 
 def _previous(folder: Path) -> Path:
-    """The interpreter of an environment of its own, with the wheel of an older commit in it."""
+    """The interpreter of a separate environment with the wheel of an older commit."""
     log = ["git", "log", "--diff-filter=A", "--format=%H", "--", ENGINES_SINCE]
     commit = os.environ.get("PREVIOUS") or subprocess.check_output(log, cwd=ROOT, text=True).split()[-1]
     tree, wheels, venv = folder / "tree", folder / "wheels", folder / "venv"
@@ -194,7 +194,7 @@ TRIALS: dict[str, Trial] = {
 
 
 async def main(names: Sequence[str]) -> int:
-    """All at the same time, for most of it is waiting. The exit status."""
+    """Run all at the same time, since most of it is waiting. Returns the exit status."""
     failed: list[str] = []
 
     async def one(name: str) -> None:

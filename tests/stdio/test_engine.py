@@ -98,7 +98,7 @@ async def test_an_id_that_cannot_be_answered_is_an_invalid_request(
 
 @pytest.mark.parametrize("front", [[], ["--no-front"]], ids=["front", "no-front"])
 async def test_a_byte_order_mark_before_the_first_line_is_skipped(upstream: Upstream, front: list[str]) -> None:
-    """Windows shells put one in front of what they pipe."""
+    """Windows shells put a byte order mark before what they pipe."""
     async with started(upstream, *front) as pipe:
         hello = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": HELLO}
         await pipe.stdin.send(b"\xef\xbb\xbf" + json.dumps(hello).encode() + b"\n")
@@ -118,7 +118,7 @@ async def test_a_cancelled_web_answer_closes_its_request(upstream: Upstream) -> 
 
 
 async def test_the_server_ends_when_its_launcher_is_killed_and_the_pipe_stays_open(upstream: Upstream) -> None:
-    """The launcher hands its pipe on, says the server's number and waits; then it is killed."""
+    """The launcher passes its pipe on, prints the server's pid and waits. Then it is killed."""
     launcher = (
         "import subprocess, sys, time\n"
         "server = subprocess.Popen([sys.executable, '-m', 'parallel_mcp', '--store', 'memory:'])\n"
@@ -134,7 +134,7 @@ async def test_the_server_ends_when_its_launcher_is_killed_and_the_pipe_stays_op
             await pipe.shake_hands()
         finally:
             process.kill()
-        # The server holds the other end of stdout: it ends when the server does.
+        # The server holds the other end of stdout, which ends when the server exits.
         with anyio.fail_after(25), pytest.raises(anyio.EndOfStream):
             while True:
                 await pipe.lines.receive()

@@ -1,4 +1,4 @@
-"""Research runs outlive their front: real fronts and engines, on one store."""
+"""Research runs outlive their front: real fronts and engines on one store."""
 
 import contextlib
 import os
@@ -230,7 +230,7 @@ async def test_two_engines_finish_on_one_store(upstream: Upstream, tmp_path: Pat
 
 
 async def test_a_run_is_finished_though_the_package_is_gone_meanwhile(upstream: Upstream, tmp_path: Path) -> None:
-    """Another version may be installed over it."""
+    """Another version may be installed over this one."""
     gate, store = upstream.hold(), tmp_path / "research.sqlite3"
     package = tmp_path / "packages" / "parallel_mcp"
     shutil.copytree(Path(finishing.__file__).parents[1], package)
@@ -270,7 +270,7 @@ async def _finished_with_one_request(upstream: Upstream, store: Path) -> bool:
 
 
 async def test_a_run_outlives_a_sleep_of_the_machine(upstream: Upstream, tmp_path: Path) -> None:
-    """Stopped for longer than a lease, while somebody else only looks: the answer is still its own."""
+    """Suspended for longer than a lease, while somebody else only looks: the answer is still its own."""
     gate, store = upstream.hold(), tmp_path / "research.sqlite3"
     async with under_way(upstream, store) as front:
         await front.stdin.aclose()
@@ -326,7 +326,7 @@ async def test_a_run_is_finished_for_as_long_as_its_model_may_take_and_is_then_g
 
 
 async def _stopped_and_lapsed(engine: int, store: Path) -> None:
-    """Stop it outside of a transaction; then its lease lapses, as it does in a minute's sleep."""
+    """Suspend it outside of a transaction, and let its lease lapse, as in a minute's sleep."""
     while True:
         os.kill(engine, signal.SIGSTOP)
         with sqlite3.connect(store, timeout=0.1) as db, contextlib.suppress(sqlite3.OperationalError):

@@ -1,4 +1,4 @@
-"""The front by itself, before engines that do what a test tells them."""
+"""The front alone, with engines scripted by the tests."""
 
 import json
 import os
@@ -114,7 +114,7 @@ os._exit(1)
         await front.write({"jsonrpc": "2.0", "id": 1, "result": {"roots": []}})
         second = (await front.read())["result"]["answers"]
         assert [message["id"] for message in second] == ["1", 1]
-        # Both calls are answered: no other answer comes for them when the engine ends.
+        # Both calls have been answered, so the engine's end causes no other response.
         assert await front.read() == {"jsonrpc": "2.0", "id": 1, "result": {"first": True}}
         await front.stdin.aclose()
         assert await front.silence() == b""
@@ -160,7 +160,7 @@ async def test_lines_of_ten_megabytes_pass_both_ways_whole() -> None:
 
 
 async def test_full_pipes_both_ways_lose_nothing_and_block_nobody_for_ever() -> None:
-    """The host writes 30 MB before it reads the first byte of as much."""
+    """The host writes 30 MB before it reads the first byte of the same amount."""
     engine = """
 ready()
 for number in range(300):
@@ -241,7 +241,7 @@ async def test_an_engine_that_died_is_replaced_and_its_calls_are_answered_and_ne
             assert "may have been billed" in result["content"][0]["text"]
             assert f"Call {tool} again" in result["content"][0]["text"]
         assert answers["l"]["error"]["code"] == -32603
-        # The next one has the handshake, and nothing of what the first one had.
+        # The next engine gets the handshake, and none of the first one's calls.
         await front.request("s", "seen")
         assert (await front.read())["result"]["seen"] == ["initialize", "notifications/initialized", "seen"]
 
@@ -324,7 +324,7 @@ async def test_a_host_that_reads_no_more_ends_the_front() -> None:
 
 
 async def test_the_front_ends_with_the_launcher_that_is_killed_though_the_pipe_stays_open() -> None:
-    """The launcher hands its pipes on and waits; the test keeps them open."""
+    """The launcher passes its pipes on and waits. The test keeps them open."""
     launcher = "import subprocess, sys, time\nsubprocess.Popen([sys.executable, '-m', 'parallel_mcp'])\ntime.sleep(600)"
     process = await anyio.open_process([sys.executable, "-c", launcher], env={"PARALLEL_MCP_STORE": "memory:"})
     async with process:

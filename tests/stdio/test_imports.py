@@ -1,4 +1,4 @@
-"""What the front and the engine load: what their transport needs, and nothing else."""
+"""The front and the engine load what their transport needs, and nothing else."""
 
 import importlib.util
 import sys
@@ -12,7 +12,7 @@ from tests.support.upstream import Upstream
 
 pytestmark = [pytest.mark.anyio, pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")]
 
-# Every package that the engine loads, beside the standard library. An addition here costs start and memory: is it
+# Every package that the engine loads besides the standard library. An addition costs time and memory at the start: is it
 # needed before the first call?
 PACKAGES = {
     *("aiohappyeyeballs", "aiohttp", "aiosignal", "annotated_types", "anyio", "attr", "attrs", "click", "cryptography"),
@@ -61,7 +61,7 @@ FRONT = {
 
 @pytest.fixture
 async def loaded(upstream: Upstream, tmp_path: Path) -> tuple[set[str], set[str]]:
-    """The modules of a front and of its engine that has answered a call."""
+    """The modules of a front, and of its engine after it has answered a call."""
     folder, store = anyio.Path(tmp_path / "recorder"), tmp_path / "research.sqlite3"
     await folder.mkdir()
     await (folder / "sitecustomize.py").write_text(RECORDER)

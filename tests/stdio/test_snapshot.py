@@ -1,4 +1,4 @@
-"""What the front answers by itself, held equal to the server's own answers."""
+"""What the front answers itself is equal to the server's own answers."""
 
 import json
 import sys
@@ -67,7 +67,7 @@ async def test_a_front_answers_in_the_bytes_of_a_server_without_one(
 
 
 async def _raw(arguments: list[str], messages: list[dict[str, Any]], environment: dict[str, str]) -> list[bytes]:
-    """The lines that a process answers with, each request once the last is answered."""
+    """The lines with which a process responds. Each request is sent once the last is answered."""
     command = [sys.executable, "-m", "parallel_mcp", *arguments]
     async with await anyio.open_process(command, env=environment, stderr=None) as process:
         pipe = Pipe(process)

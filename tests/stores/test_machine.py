@@ -1,4 +1,4 @@
-"""Two thousand histories of thirty steps and more, over every store. See `machine.py`."""
+"""Two thousand histories of thirty or more steps, over every store. See `machine.py`."""
 
 import asyncio
 

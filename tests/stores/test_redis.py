@@ -1,4 +1,4 @@
-"""Redis alone: what it promises beyond every store, and Redis gone and back."""
+"""Redis only: what it promises beyond other stores, and what happens when it goes and comes back."""
 
 import logging
 import re
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def server() -> Iterator[RedisServer]:
-    """A server of this test's own, which it may kill."""
+    """A server for this test alone, which it may kill."""
     with redis_running() as server:
         yield server
 
@@ -62,7 +62,7 @@ async def test_a_restart_by_sigkill_loses_nothing(server: RedisServer) -> None:
             with pytest.raises(StoreFailed, match=rf"Redis at 127\.0\.0\.1:{server.port}\) failed: .*running"):
                 await call
         await anyio.to_thread.run_sync(server.start)
-        # The desk tries again, and so does this.
+        # The service tries again, and so does this.
         assert content_of(await store.finish(under_way.research_id, "one", answered("Meanwhile."))) == "Meanwhile."
         assert content_of(await store.get(done.research_id, ALICE)) == "Before."
         assert [line.requests for line in await store.spent(ALICE)] == [2]
@@ -73,7 +73,7 @@ async def test_what_was_acknowledged_is_there_when_it_is_killed_under_load(serve
     failures: list[StoreFailed] = []
 
     async def work(number: int) -> None:
-        """As the desk does: try until it is stored."""
+        """Try until it is stored, as the service does."""
         for turn in range(6):
             row = asked(f"Question {number}.{turn}")
             while True:
@@ -105,7 +105,7 @@ async def test_what_was_acknowledged_is_there_when_it_is_killed_under_load(serve
     assert failures
     assert {row.research_id: content_of(row) for row in rows if row is not None} == {one: one for one in stored}
     assert len(stored) == 120
-    # What was sent again was not charged again.
+    # The repeated call did not charge again.
     assert [(line.requests, round(line.usd, 6), line.maybe_usd) for line in spent] == [(120, 1.2, 0.0)]
 
 
@@ -134,7 +134,7 @@ async def test_a_research_that_ends_while_redis_is_gone_is_stored_when_it_is_bac
 
 
 def words(result: CallToolResult) -> str:
-    """A result's text."""
+    """The text of a result."""
     assert isinstance(result.content[0], TextContent)
     return result.content[0].text
 
@@ -168,14 +168,14 @@ async def test_a_server_that_does_not_answer_is_a_clear_error_in_seconds(
 
 
 async def test_a_reply_that_was_lost_does_not_charge_again(redis_server: RedisServer) -> None:
-    """A call is sent again when its reply is lost; here every one is."""
+    """A call is repeated if its reply is lost. Here every one is."""
     async with opened(redis_server.socket_url, "lost") as store:
         real = store._connected()
 
         async def twice(keys: list[str], args: list[str | bytes]) -> object:
             first = await real(keys=keys, args=args)
             second = await real(keys=keys, args=args)
-            # All but the time of it.
+            # Everything except its time.
             assert first[:1] == second[:1]
             return second
 
@@ -287,7 +287,7 @@ async def test_each_method_is_one_round_trip(redis_server: RedisServer) -> None:
             await store.list(ALICE)
             await store.spent(ALICE)
             assert raw.info("commandstats")["cmdstat_evalsha"]["calls"] - before == 5
-            # Besides, only what the scripts do within Redis, and our own two questions here.
+            # The rest is what the scripts do within Redis, and the two queries here.
             assert raw.info("stats")["total_commands_processed"] > everything
 
 
@@ -328,7 +328,7 @@ async def test_pacing_goes_on_in_this_process_while_redis_is_gone(
             await pacing.turn("payer", "caller", lambda _: None, 0)
 
 
-# What a person reads
+# Messages for people
 
 
 async def test_a_wrong_password_is_said_and_never_shown() -> None:

@@ -1,4 +1,4 @@
-"""What can go wrong with a file, made to go wrong for real."""
+"""Everything that can go wrong with a file, for real."""
 
 import os
 import shutil
@@ -130,7 +130,7 @@ async def test_many_processes_share_one_file(path: Path) -> None:
     async with anyio.create_task_group() as group:
         for number in range(4):
             group.start_soon(work, number)
-    # Twenty rows fit into the budget, whoever adds them; the other five questions are refused to all four.
+    # Twenty rows fit into the budget, whoever adds them. All four are refused the other five questions.
     assert {kind: entries.count(kind) for kind in ("added", "joined", "refused")} == {
         "added": 20,
         "joined": 60,
@@ -140,7 +140,7 @@ async def test_many_processes_share_one_file(path: Path) -> None:
         assert [line.requests for line in await store.spent(ALICE)] == [20]
 
 
-# Somebody else holds it
+# Another program holds it
 
 
 async def test_a_file_that_another_program_holds_is_a_clear_error_and_works_later(
@@ -216,7 +216,7 @@ async def test_a_cancelled_charge_was_either_made_or_not(path: Path) -> None:
 
 
 async def fill(store: SQLiteStore) -> list[str]:
-    """Ask until the disk is full; the ids that were stored."""
+    """Ask until the disk is full. Returns the ids that were stored."""
     ids: list[str] = []
     with pytest.raises(StoreFailed, match="the disk is full"):
         while True:
@@ -337,16 +337,16 @@ async def test_a_folder_that_cannot_be_made_is_a_clear_error(path: Path) -> None
 
 
 def let_in(folder: Path) -> None:
-    """Let everybody pass through a folder and pytest's own above it."""
+    """Let everybody enter a folder and pytest's own folders above it."""
     for there in (folder, *folder.parents):
         if "pytest" in str(there):
             there.chmod(there.stat().st_mode | 0o011)
 
 
 async def test_a_folder_that_is_not_writable_is_a_clear_error(tmp_path: Path) -> None:
-    # Without the rights of root, which may write anywhere.
+    # Without the rights of root, who may write anywhere.
     code = (
-        # With the loop imported now: whoever comes next may not be allowed to read it.
+        # Import the event loop now, since the next user may not be allowed to read it.
         "import anyio, os, pathlib, sys\n"
         "import anyio._backends._asyncio\n"
         "from parallel_mcp.errors import StoreFailed\n"

@@ -20,7 +20,7 @@ STRANGERS = [
 
 
 async def over(store: Store, row: ResearchRun) -> ResearchRun:
-    """The row, completed."""
+    """Complete the row."""
     done = await store.finish(row.research_id, row.holder or "one", answered())
     assert done is not None
     assert done.status == "completed"
@@ -28,7 +28,7 @@ async def over(store: Store, row: ResearchRun) -> ResearchRun:
 
 
 async def lines(store: Store, scope: Scope = ALICE) -> tuple[int, float, float]:
-    """Today's requests, dollars, and the dollars that may not have been billed."""
+    """Today's requests, dollars, and dollars that may not have been billed."""
     totals = await store.spent(scope, 1)
     return (
         sum(total.requests for total in totals),
@@ -38,7 +38,7 @@ async def lines(store: Store, scope: Scope = ALICE) -> tuple[int, float, float]:
 
 
 async def lapsed(kept: StoreUnderTest) -> ResearchRun:
-    """A row whose worker was not heard of for a lease's time."""
+    """A row whose worker has been silent for a lease's time."""
     row = await added(kept.store, asked())
     kept.clock.pass_by(LEASE_SECONDS + 1)
     seen = await kept.store.get(row.research_id, ALICE)
@@ -250,7 +250,7 @@ async def test_renewing_what_is_over_says_so_and_changes_nothing(kept: StoreUnde
 
 
 async def interrupted(kept: StoreUnderTest, row: ResearchRun) -> ResearchRun:
-    """The row after both who worked on it were lost."""
+    """The row after both of its workers were lost."""
     for holder in ("two", "three"):
         kept.clock.pass_by(LEASE_SECONDS + 1)
         seen = await kept.store.get(row.research_id, ALICE)
@@ -585,7 +585,7 @@ async def test_a_cancelled_row_is_not_claimed(kept: StoreUnderTest) -> None:
 async def test_history_is_newest_first_and_paged(kept: StoreUnderTest) -> None:
     ids = []
     for number in range(7):
-        # Some in the same instant: the order must be total all the same.
+        # Some at the same instant, but the order must still be total.
         kept.clock.pass_by(number % 2)
         ids.append((await added(kept.store, asked(f"Question {number}"))).research_id)
     whole = [row.research_id for row in await kept.store.list(ALICE)]
@@ -660,7 +660,7 @@ async def test_what_is_held_is_kept_however_old(kept: StoreUnderTest) -> None:
     row = await added(kept.store, asked())
     kept.clock.pass_by(31 * 86400 - 10)
     renewed = await kept.store.renew(row.research_id, "one")
-    # Longer than it is kept, without a renewal: nobody can know that it is still wanted.
+    # Longer than the retention time without a renewal, so nobody can know whether it is still wanted.
     assert renewed is None
     row = await added(kept.store, asked("Renewed"))
     for _ in range(62):
@@ -685,7 +685,7 @@ async def test_a_charge_is_possibly_billed_until_it_is_settled(kept: StoreUnderT
     await kept.store.settle(second, "maybe")
     other = kept.another()
     await other.settle(third, "unsent")
-    # A settlement goes with the store's next commit: its own next call has it.
+    # A settlement is committed with the store's next transaction, so its own next call sees it.
     assert (await lines(other))[0] == 2
     assert await lines(kept.store) == (2, 0.01, 0.005)
 

@@ -1,4 +1,4 @@
-"""Research as MCP tasks, through the SDK's own client: in process where nothing but the protocol is at stake."""
+"""Research runs as MCP tasks, through the SDK's own client, in process if only the protocol matters."""
 
 import json
 from collections.abc import AsyncIterator
@@ -33,7 +33,7 @@ def settings(upstream: Upstream, **more: Any) -> Settings:
 
 @asynccontextmanager
 async def connected(upstream: Upstream, **more: Any) -> AsyncIterator[Client]:
-    """A client that declares tasks, on a server of its own."""
+    """A client that declares tasks, on its own server."""
     async with Client(build(settings(upstream, **more)), extensions=[Tasks()]) as client:
         yield client
 
@@ -95,7 +95,7 @@ async def test_a_client_that_resolves_tasks_gets_what_the_plain_call_gives(upstr
 
 
 def _timeless(result: CallToolResult) -> dict[str, Any]:
-    """A result without what differs from one research to the next."""
+    """A result without what differs between research runs."""
     dumped = result.model_dump(mode="json", exclude={"meta"})
     structure = dumped["structured_content"]
     for name in ("research_id", "created_at", "seconds"):
@@ -127,7 +127,7 @@ async def test_a_client_that_does_not_declare_tasks_notices_nothing(upstream: Up
     assert isinstance(result, CallToolResult)
     assert result.structured_content is not None
     assert result.structured_content["status"] == "completed"
-    # In the first era there is no such method.
+    # The first era has no such method.
     assert refused.value.code == (-32021 if mode == "auto" else -32601)
 
 
@@ -307,7 +307,7 @@ async def test_cancelling_stops_the_request_when_nobody_else_waits(upstream: Ups
 
 
 def _bare(acknowledged: Any) -> bool:
-    """Whether nothing of the task is in an acknowledgement."""
+    """Whether an acknowledgement contains nothing of the task."""
     return set(json.loads(acknowledged.model_dump_json(by_alias=True, exclude_none=True))) <= {"resultType", "_meta"}
 
 
@@ -327,7 +327,7 @@ async def test_cancelling_leaves_the_work_to_a_call_that_waits_for_it(upstream: 
 
         group.start_soon(wait)
         with anyio.fail_after(10):
-            # A call is with the store before it first reports, and the store takes one thing after the other.
+            # A call reaches the store before its first report, and the store handles one thing at a time.
             await waiting.wait()
         await cancel(client.session, handle.task_id)
         assert (await get(client.session, handle.task_id)).status == "working"

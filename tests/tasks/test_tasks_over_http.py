@@ -37,7 +37,7 @@ async def connected(url: str, token: str | None = None) -> AsyncIterator[Client]
 
 
 async def post(url: str, method: str, params: dict[str, Any], name: str | None) -> httpx2.Response:
-    """A request of 2026-07-28 that declares tasks, with the `Mcp-Name` that is given."""
+    """A 2026-07-28 request that declares tasks, with the given `Mcp-Name`."""
     meta = {
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
         "io.modelcontextprotocol/clientCapabilities": {"extensions": {IDENTIFIER: {}}},
@@ -125,7 +125,7 @@ async def test_a_caller_who_brings_a_key_is_known_by_it(upstream: Upstream) -> N
         connected(url, "key-two") as two,
     ):
         for client in (one, two):
-            # A key that is new is tried out first.
+            # A new key is tried first.
             await client.call_tool("web_answer", {"question": "Who?"})
         gate = upstream.hold()
         handle = await started(one)

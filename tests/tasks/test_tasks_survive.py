@@ -1,4 +1,4 @@
-"""Tasks whose process goes away: each server here is closed before the next opens the same file."""
+"""Tasks whose process ends: each server here is closed before the next opens the same file."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

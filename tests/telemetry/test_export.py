@@ -1,4 +1,4 @@
-"""Exporting: only where the standard variables ask for it, to a real collector, and without holding anything up."""
+"""Exporting: only if the standard variables ask for it, to a real collector, and without delaying anything."""
 
 import json
 import socket
@@ -29,7 +29,7 @@ OTLP = ("otlp_proto_http",)
 
 @dataclass
 class Collector:
-    """A collector of OTLP over HTTP: what came in, decoded."""
+    """A collector of OTLP over HTTP. Decodes what it receives."""
 
     url: str = ""
     paths: list[str] = field(default_factory=list)
@@ -72,7 +72,7 @@ def _environment(upstream: Upstream, **more: str) -> dict[str, str]:
 
 
 async def _ran(*arguments: str, **environment: str) -> tuple[int, str, str]:
-    """Status, stdout and stderr of a whole run."""
+    """Exit status, stdout and stderr of a complete run."""
     command = [sys.executable, "-W", "error", "-m", "parallel_mcp", *arguments]
     with anyio.fail_after(60):
         done = await anyio.run_process(command, env=environment, check=False)
@@ -176,7 +176,7 @@ async def test_a_collector_that_never_answers_keeps_no_process_from_ending(upstr
             await _asked_over_stdio(running)
             assert running.stdin is not None
             await running.stdin.aclose()
-            # Five times the second within which the process has to be gone; the exporter alone would wait for ten.
+            # Five times the second within which the process has to exit. The exporter alone would wait for ten.
             with anyio.fail_after(5):
                 assert await running.wait() == 0
 
@@ -189,7 +189,7 @@ async def test_the_console_exporter_leaves_stdout_to_the_protocol(upstream: Upst
         assert running.stderr is not None
         said = b""
         with anyio.fail_after(20):
-            # Before the end of input: the front leaves at once, and closes stderr.
+            # Before the end of input, since the front then exits at once and closes stderr.
             while b'"name": "chat speed"' not in said:
                 said += await running.stderr.receive()
             await running.stdin.aclose()
@@ -201,7 +201,7 @@ async def test_the_console_exporter_leaves_stdout_to_the_protocol(upstream: Upst
 async def test_telemetry_that_is_asked_for_and_not_installed_is_a_clear_warning(upstream: Upstream) -> None:
     script = (
         "import sys\n"
-        "sys.modules['opentelemetry.sdk'] = None\n"  # as if it were not there
+        "sys.modules['opentelemetry.sdk'] = None\n"  # as if it were not installed
         "from parallel_mcp.cli import main\n"
         "main(['answer', 'Why?'])"
     )

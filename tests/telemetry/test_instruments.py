@@ -1,4 +1,4 @@
-"""What is seen from outside: spans that hang together, figures that add up, and no question in either."""
+"""What an operator sees: connected spans, figures that add up, and no question in either."""
 
 import json
 from typing import Any
@@ -29,7 +29,7 @@ MODERN = {
 
 
 async def _posted(url: str, era: str, meta: dict[str, Any], headers: dict[str, str]) -> Any:
-    """One call of web_answer, written by hand: the SDK's client brings a trace of its own."""
+    """One call of web_answer, written by hand because the SDK's client adds its own trace."""
     call: dict[str, Any] = {"name": "web_answer", "arguments": {"question": QUESTION}}
     common = {"accept": "application/json, text/event-stream"}
     if era == "modern":
@@ -119,7 +119,7 @@ async def test_the_request_is_a_child_that_says_model_status_attempts_and_cost(
     }
     assert (first.attributes or {})["parallel_mcp.reused"] is False
     assert (first.attributes or {})["parallel_mcp.cost_usd"] == cost
-    # A finished research is given again; a finished web answer is asked anew.
+    # A finished research run is reused; a finished web answer is asked again.
     assert (second.attributes or {})["parallel_mcp.reused"] is (tool == "deep_research")
     assert QUESTION not in telescope.everything()
     assert "quokka" not in telescope.everything()

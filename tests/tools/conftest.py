@@ -17,7 +17,7 @@ def era(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def connect(upstream: Upstream, era: str) -> Connect:
-    """A client of a server with these settings, in either era."""
+    """Clients of a server with these settings, in either era."""
 
     @asynccontextmanager
     async def connecting(**more: Any) -> AsyncIterator[Client]:

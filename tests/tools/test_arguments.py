@@ -1,4 +1,4 @@
-"""The tools, "wrong combinations name the argument": refused in our own words, and nothing is sent."""
+"""Wrong arguments are refused in our own words, which name the argument, and nothing is sent."""
 
 import json
 from typing import Any

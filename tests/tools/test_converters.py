@@ -1,4 +1,4 @@
-"""The published schemas through the converters of the frameworks themselves, where those are installed."""
+"""The published schemas, run through the frameworks' own converters if those are installed."""
 
 import copy
 import json
@@ -22,7 +22,7 @@ def as_mcp_tool(tool: dict[str, Any]) -> Any:
 
 @each_tool
 def test_openai_strict_mode_leaves_the_schema_open(tool: dict[str, Any]) -> None:
-    """Strict mode would close `output_schema`; the SDK then uses the schema as it is."""
+    """Strict mode would close `output_schema`, so the SDK uses the schema as it is."""
     strict_schema = pytest.importorskip("agents.strict_schema")
     with pytest.raises(pytest.importorskip("agents.exceptions").UserError, match="additionalProperties"):
         strict_schema.ensure_strict_json_schema(copy.deepcopy(tool["inputSchema"]))

@@ -1,4 +1,4 @@
-"""The tools, `deep_research`: from the question to the answer, over as many calls as it takes."""
+"""`deep_research`, from the question to the answer, over as many calls as it takes."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ SHORT = 0.2
 
 
 async def research(client: Client, **arguments: Any) -> tuple[dict[str, Any], str]:
-    """Both channels of a success."""
+    """Both channels of a successful result."""
     with anyio.fail_after(20):
         result = await client.call_tool("deep_research", arguments)
     return await structured(client, "deep_research", result), text_of(result)

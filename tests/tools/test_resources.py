@@ -1,4 +1,4 @@
-"""The tools, "Resources": a caller's history and each research whole; reading sends nothing."""
+"""Resources: a caller's history and every complete research run. Reading sends nothing."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""The tools, "Over max_result_chars": what is cut, in which order, and what never is."""
+"""Results over `max_result_chars`: what is cut, in which order, and what never is."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What a host reads before the first call: the snapshot is reviewed by people when it changes."""
+"""What a host reads before the first call. People review the snapshot when it changes."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The tools, `web_answer`: what comes back, and what is seen meanwhile."""
+"""`web_answer`: its result, and its progress."""
 
 import json
 from collections.abc import AsyncIterator
@@ -117,7 +117,7 @@ async def test_fifty_at_once_are_one_request(connect: Connect, upstream: Upstrea
             for _ in range(50):
                 group.start_soon(call)
             await upstream.requests(1)
-            # All have come in once the server answers what was asked after them.
+            # All have arrived once the server answers a later request.
             await client.list_tools(cache_mode="bypass")
             gate.set()
     assert len(upstream.received) == 1
@@ -163,7 +163,7 @@ async def test_an_upstream_failure_is_an_error_in_text_only(connect: Connect, up
 async def test_over_http_a_call_that_is_dropped_closes_its_request(upstream: Upstream, leg: str) -> None:
     upstream.hold()
     async with serving(http.application(settings_for(upstream))) as url:
-        # The stateless legacy leg cannot be told of a cancellation: there the connection is dropped.
+        # The stateless legacy leg cannot receive a cancellation, so the connection is dropped there.
         async with anyio.create_task_group() as group:
 
             async def call() -> None:

@@ -1,8 +1,7 @@
 """The tools that the tasks scenarios call, as other names for the two tools of the real server.
 
-`Renamed` is put in front of the server's own ASGI app and changes the name and arguments in a request;
-everything behind it is what users run. `answer` is the Chat endpoint behind that: a question says how
-long its answer takes.
+`Renamed` wraps the server's own ASGI app and changes the name and arguments in a request; everything behind it is
+what users run. `answer` is the Chat endpoint behind that: a question says how long its answer takes.
 """
 
 import json
@@ -28,13 +27,13 @@ FIXTURES: dict[str, Callable[[Arguments], tuple[str, Arguments]]] = {
     "slow_compute": lambda given: _research(f"after {given['seconds']} s {given['label']}"),
     "failing_job": lambda given: _research("refused after 1 s"),
     "protocol_error_job": lambda given: _research("refused after 1 s, differently"),
-    # Nothing is confirmed here: it is a task that needs no input, of which tasks/update is acknowledged.
+    # Nothing is confirmed here: it is a task that needs no input, whose tasks/update is acknowledged.
     "confirm_delete": lambda given: _research(f"after 1 s {given['filename']}"),
 }
 
 
 async def answer(received: Received) -> ASGIApp:
-    """The question as its own answer, or a refusal, after the seconds that it names."""
+    """Answer with the question itself, or refuse, after the seconds that it names."""
     before, _, rest = received.question.partition("after ")
     if rest:
         await anyio.sleep(float(rest.split()[0]))
@@ -44,7 +43,7 @@ async def answer(received: Received) -> ASGIApp:
 
 
 class Renamed:
-    """ASGI: the app with further names for its tools; `methods` are those of the requests so far."""
+    """An ASGI app that adds other names for the tools. `methods` are those of the requests so far."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -63,7 +62,7 @@ class Renamed:
 
 
 def _renamed(request: dict[str, Any], scope: Scope) -> tuple[bytes, Scope]:
-    """The request under the tool's own name; a header that named another tool still does."""
+    """The request with the tool's own name. A header that named another tool still does."""
     params = request["params"]
     fixture = params["name"]
     name, arguments = FIXTURES[fixture](params.get("arguments") or {})
@@ -74,7 +73,7 @@ def _renamed(request: dict[str, Any], scope: Scope) -> tuple[bytes, Scope]:
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:
-    """What is received: the body, then whatever comes, which is the client's going away."""
+    """A receive function that returns the body first, then the original messages (the disconnect)."""
     first: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def replay() -> Message:

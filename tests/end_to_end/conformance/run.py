@@ -1,10 +1,10 @@
-"""Run the official MCP conformance scenarios and the Inspector against the server.
+"""Runs the official MCP conformance scenarios and the Inspector against the server.
 
 `python -m tests.end_to_end.conformance.run`
 
-It installs what it needs beside itself, in folders that git ignores: the two npm packages of package.json,
-and Node where the machine has none that is new enough. Names of scenarios, or `inspector`, run only those.
-The exit status is 0 where everything passes that baseline.yml does not excuse.
+It installs what it needs beside itself, in folders that git ignores: the two npm packages in package.json, and Node if
+the machine's is not new enough. Names of scenarios, or `inspector`, run only those. The exit status is 0 if everything
+passes except what baseline.yml excuses.
 """
 
 import json
@@ -58,7 +58,7 @@ PLAIN = {
         "dns-rebinding-protection",
     ),
 }
-"""The scenarios that want no tools of their own, by protocol revision."""
+"""The scenarios that need no special tools, by protocol revision."""
 
 TASKS = (
     "tasks-lifecycle",
@@ -68,12 +68,12 @@ TASKS = (
     "tasks-request-headers",
     "tasks-dispatch-and-envelope",
 )
-"""The scenarios of the tasks extension, but for those in which a task asks its client for something."""
+"""The scenarios of the tasks extension, except those in which a task asks its client for something."""
 
 
 @dataclass(frozen=True)
 class Node:
-    """A Node of its own or the machine's, and the npm that came with it."""
+    """Our own Node or the machine's, with its npm."""
 
     node: str
     npm: tuple[str, ...]
@@ -84,7 +84,7 @@ class Node:
 
 
 def main(only: list[str]) -> int:
-    """Install, serve, run, report; the exit status."""
+    """Install, serve, run and report. Returns the exit status."""
     logging.basicConfig(level=logging.ERROR)
     node = find_node()
     install(node)
@@ -92,7 +92,7 @@ def main(only: list[str]) -> int:
 
 
 def find_node() -> Node:
-    """The machine's Node if it will do, else one from PyPI."""
+    """The machine's Node if it is new enough, else one from PyPI."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if node and npm and _version(node) >= OLDEST_NODE:
         return Node(node, (npm,))
@@ -122,7 +122,7 @@ def _wheel(home: Path) -> Node | None:
 
 
 def install(node: Node) -> None:
-    """The npm packages in the versions of package.json; nothing where they are there already."""
+    """Install the npm packages in the versions of package.json, unless they are installed."""
     pins: dict[str, str] = json.loads((HERE / "package.json").read_text())["dependencies"]
     if all(_installed(name) == version for name, version in pins.items()):
         return
@@ -137,7 +137,7 @@ def _installed(name: str) -> str | None:
 
 
 async def run(node: Node, only: frozenset[str]) -> bool:
-    """Everything, or what is named; whether all of it passed."""
+    """Run everything, or what is named. Returns whether all of it passed."""
     passed: list[bool] = []
     async with served(application(Settings(sandbox=True, store="memory:"))) as url:
         plain = [(name, revision) for revision, names in PLAIN.items() for name in names]
@@ -163,7 +163,7 @@ async def served(app: ASGIApp) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def fixtures(upstream: Upstream) -> AsyncIterator[tuple[str, Renamed]]:
-    """The server with the tools that the tasks scenarios call. Nothing is reused: they ask alike every time."""
+    """The server with the tools that the tasks scenarios call. Without reuse, since they always ask the same."""
     upstream.reply = answer
     settings = Settings(
         api_key="k", base_url=upstream.url, store="memory:", reuse_seconds=0, answer_citations=False, stream=False
@@ -174,7 +174,7 @@ async def fixtures(upstream: Upstream) -> AsyncIterator[tuple[str, Renamed]]:
 
 
 async def scenario(node: Node, url: str, name: str, revision: str | None = None) -> bool:
-    """Run one scenario of the suite against the server; whether only what is excused failed."""
+    """Run one scenario against the server. Returns whether only excused checks failed."""
     script = HERE / "node_modules" / "@modelcontextprotocol" / "conformance" / "dist" / "index.js"
     with tempfile.TemporaryDirectory() as results:
         command = [node.node, str(script), "server", "--url", url, "--scenario", name]
@@ -191,7 +191,7 @@ def _checks(results: Path) -> list[dict[str, Any]]:
 
 
 def _told(checks: list[dict[str, Any]], ended: subprocess.CompletedProcess[bytes], passed: bool) -> list[str]:
-    """How many checks passed, which did not, and, where that is not excused, why."""
+    """The number of checks passed, those that failed, and why, unless they are excused."""
     failed = [check for check in checks if check["status"] in ("FAILURE", "WARNING")]
     good = sum(check["status"] == "SUCCESS" for check in checks)
     lines = [f"{good} of {good + len(failed)} checks" if good or failed else "not applicable, says the suite"]
@@ -217,7 +217,7 @@ def _text(ended: subprocess.CompletedProcess[bytes]) -> str:
 
 
 async def inspected_over_http(node: Node, url: str, app: Renamed, era: str) -> bool:
-    """The Inspector finds no fault with the schemas, and completes a research: as a task, where the era has tasks."""
+    """The Inspector accepts the schemas and completes a research run, as a task if the era has tasks."""
     target = ("--server-url", url)
     listed = await _inspector(node, era, target, "--method", "tools/list", "--strict")
     app.methods.clear()
@@ -234,7 +234,7 @@ async def inspected_over_http(node: Node, url: str, app: Renamed, era: str) -> b
 
 
 async def inspected_over_stdio(node: Node, upstream: Upstream) -> bool:
-    """The Inspector completes a research that takes longer than a call may wait, which only a task can."""
+    """The Inspector completes a research run that takes longer than a call may wait, which needs a task."""
     server = (sys.executable, "-m", "parallel_mcp", "stdio", "--store", "memory:", "--wait-seconds", "1")
     target = ("-e", "PARALLEL_API_KEY=k", "-e", f"PARALLEL_BASE_URL={upstream.url}", *server)
     called = await _inspector(node, "modern", target, *_asking("4"))
@@ -247,7 +247,7 @@ _ANSWERED = '"status":"completed"'
 
 
 def _asking(seconds: str) -> tuple[str, ...]:
-    """A research of which the answer takes so long."""
+    """A research run whose answer takes this long."""
     arguments = json.dumps({"question": f"after {seconds} s", "model": "lite"})
     return ("--method", "tools/call", "--tool-name", "deep_research", "--tool-args-json", arguments)
 
@@ -256,7 +256,7 @@ async def _inspector(node: Node, era: str, target: tuple[str, ...], *method: str
     script = HERE / "node_modules" / ".bin" / "mcp-inspector"
     command = [node.node, str(script), "--cli", "--format", "json", "--protocol-era", era]
     with tempfile.TemporaryDirectory() as home:
-        # The Inspector writes under the home folder unless it is told where.
+        # The Inspector writes below the home folder unless told where.
         places = {"HOME": home, "MCP_CATALOG_PATH": str(Path(home) / "mcp.json")}
         return await _run([*command, *method, *target], {**node.environment, **places})
 

@@ -1,4 +1,4 @@
-"""What a model does: go on by the id that a result names, until the answer is there."""
+"""What a model does: continue by the id in a result, until there is an answer."""
 
 import json
 import re
@@ -7,20 +7,20 @@ LIMIT = 20
 
 
 def arguments(text, question):
-    """The next call's arguments; None where `text` is the answer."""
+    """The arguments of the next call, or None if `text` is the answer."""
     found = re.search(r"research_id=['\"]?([0-9a-f]{8,})", text)
     working = found is not None and "again" in text
     return {"research_id": found[1]} if working else {"question": question} if "may have been" in text else None
 
 
 async def answer(call, question):
-    """Call until it is answered, and print how."""
+    """Call until it is answered, and print the answer."""
     calls, given, texts = 0, {"question": question}, []
     while given is not None and calls < LIMIT:
         calls += 1
         try:
             texts.append(str(await call(given)))
-        except Exception as error:  # a framework's own limit: a model would ask the same again
+        except Exception as error:  # the framework's own limit; a model would ask the same again
             texts.append(f"{type(error).__name__}: {error}")
             continue
         given = arguments(texts[-1], question)

@@ -1,4 +1,4 @@
-"""AG2's MCPToolkit; its model asks for one call and is shown what came of it."""
+"""AG2's MCPToolkit. Its model asks for one call and is shown the result."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""CrewAI's `mcps=`, as an agent resolves it."""
+"""CrewAI's `mcps=`, resolved as an agent does."""
 
 import asyncio
 import os

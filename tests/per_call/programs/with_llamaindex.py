@@ -1,4 +1,4 @@
-"""LlamaIndex's BasicMCPClient, with its limit of 30 s."""
+"""LlamaIndex's BasicMCPClient, with its 30 s limit."""
 
 import asyncio
 import os
