@@ -180,7 +180,7 @@ async def test_ctrl_c_of_an_answer_says_what_may_be_billed(upstream: Upstream, t
 
 @pytest.mark.parametrize("milliseconds", (40, 80, 120, 200, 400, 800))
 async def test_ctrl_c_at_any_moment_leaves_no_traceback_of_ours(tmp_path: Path, milliseconds: int) -> None:
-    """The moments are spread over the start, wherever they fall, but only after Python's own start."""
+    """The moments are spread over the start, wherever they fall. Python's own start precedes them."""
     command = [sys.executable, "-m", "parallel_mcp", "research", "--sandbox", QUESTION]
     async with await anyio.open_process(command, env=environment_of(tmp_path), stdin=subprocess.DEVNULL) as process:
         await anyio.sleep(milliseconds / 1000)
