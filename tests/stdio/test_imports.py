@@ -12,7 +12,7 @@ from tests.support.upstream import Upstream
 
 pytestmark = [pytest.mark.anyio, pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")]
 
-# Every package that the engine loads besides the standard library. Additions cost time and memory at the start: are they
+# Every package that the engine loads besides the standard library. Additions cost start time and memory: are they
 # needed before the first call?
 PACKAGES = {
     *("aiohappyeyeballs", "aiohttp", "aiosignal", "annotated_types", "anyio", "attr", "attrs", "click", "cryptography"),
