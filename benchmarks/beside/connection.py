@@ -251,7 +251,8 @@ async def _answering(port: int, process: asyncio.subprocess.Process) -> None:
     raise Failed(f"the server ended with {process.returncode} before it listened")
 
 
-async def _shake_hands(channel: Channel) -> bytes:
+async def shake_hands(channel: Channel) -> bytes:
+    """What a host says first; the answer to tools/list."""
     client = {"protocolVersion": PROTOCOL, "capabilities": {}, "clientInfo": {"name": "beside", "version": "1"}}
     await channel.request("initialize", client)
     await channel.notify("notifications/initialized", {})
@@ -291,7 +292,7 @@ async def running(
         async with asyncio.timeout(_START_SECONDS):
             if reading is None:
                 await _answering(port, process)
-            listed = await (_discover if modern else _shake_hands)(channel)
+            listed = await (_discover if modern else shake_hands)(channel)
         took = (time.perf_counter() - began) * 1000
         yield Running(server, channel, process, mark, took, listed)
     finally:

@@ -59,7 +59,7 @@ async def rate(running: Running, kind: str, size: Size) -> dict[str, float]:
 
     cpu = running.cpu_seconds()
     began = time.perf_counter()
-    await _all(worker() for _ in range(size.in_flight))
+    await all_of(worker() for _ in range(size.in_flight))
     took = time.perf_counter() - began
     cpu = running.cpu_seconds() - cpu
     return {"rate": size.rate_calls / took, "rate_cpu": cpu * 1000 / size.rate_calls, "rate_failed": failed}
@@ -77,11 +77,12 @@ async def burst(running: Running, kind: str, size: Size) -> dict[str, float]:
             failed += 1
 
     began = time.perf_counter()
-    await _all(call() for _ in range(size.burst))
+    await all_of(call() for _ in range(size.burst))
     return {"burst": time.perf_counter() - began, "burst_failed": failed}
 
 
-async def _all(work: Iterable[Coroutine[None, None, None]]) -> None:
+async def all_of(work: Iterable[Coroutine[None, None, None]]) -> None:
+    """Run all at once, and wait for the last."""
     async with asyncio.TaskGroup() as group:
         for each in work:
             group.create_task(each)

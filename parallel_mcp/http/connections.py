@@ -1,4 +1,4 @@
-"""Limits on idle connections: a deadline for each, and a maximum number below the file descriptor limit."""
+"""Limits on connections that wait for their peer: a deadline, and a maximum number below the descriptor limit."""
 
 import asyncio
 import logging
@@ -11,6 +11,8 @@ logger = logging.getLogger(__name__)
 
 HEADER_SECONDS = 10.0
 """How long a connection may take to send the headers of a request."""
+TRANSFER_SECONDS = 30.0
+"""How long it may take to send the body of a request, or to read what has filled the buffers."""
 RESERVED_DESCRIPTORS = 256
 """File descriptors reserved for the store, the log and requests to Parallel."""
 
@@ -36,50 +38,69 @@ def max_connections() -> int:
 
 
 def bounded(limit: int) -> type[H11Protocol]:
-    """Uvicorn's protocol with at most `limit` connections and a deadline of `HEADER_SECONDS` for headers.
+    """Uvicorn's protocol with at most `limit` connections, none of which waits for its peer for ever.
 
-    At the limit, a new connection replaces the one that has been idle longest. It is itself closed only if
-    all others have a request in progress.
+    At the limit, a new connection replaces the one that has been waiting longest. It is itself closed only if all
+    others are being worked for.
     """
-    silent: dict[H11Protocol, None] = {}
+    waiting: dict[H11Protocol, None] = {}
 
     class BoundedProtocol(H11Protocol):
+        _waits_for: tuple[float, object] | None = None
         _deadline: asyncio.TimerHandle | None = None
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
             if len(self.connections) > limit:
                 logger.warning("The limit of %d open connections is reached: idle ones are being closed", limit)
-                oldest = next(iter(silent), self)
-                silent.pop(oldest, None)
+                oldest = next(iter(waiting), self)
+                waiting.pop(oldest, None)
+                # Otherwise it is counted until the loop comes round.
+                self.connections.discard(oldest)
                 oldest.transport.abort()
                 if oldest is self:
                     return
-            self._wait()
+            self._look()
 
         def data_received(self, data: bytes) -> None:
             super().data_received(data)
-            if self.cycle is not None and not self.cycle.response_complete:
-                self._stop_waiting()
+            self._look()
+
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            self._look()
+
+        def resume_writing(self) -> None:
+            super().resume_writing()
+            self._look()
 
         def on_response_complete(self) -> None:
             super().on_response_complete()
-            if self.cycle is None or self.cycle.response_complete:
-                self._wait()
+            self._look()
 
         def connection_lost(self, exc: Exception | None) -> None:
-            self._stop_waiting()
             super().connection_lost(exc)
+            self._wait(None)
 
-        def _wait(self) -> None:
-            self._stop_waiting()
-            silent[self] = None
-            self._deadline = self.loop.call_later(HEADER_SECONDS, self.transport.abort)
+        def _look(self) -> None:
+            """Whose turn it is now: the peer's, within so many seconds, or the server's."""
+            if self.cycle is None or self.cycle.response_complete:
+                self._wait((HEADER_SECONDS, self.cycle))
+            elif self.cycle.more_body or self.flow.write_paused:
+                self._wait((TRANSFER_SECONDS, self.cycle))
+            else:
+                self._wait(None)
 
-        def _stop_waiting(self) -> None:
-            silent.pop(self, None)
+        def _wait(self, what: tuple[float, object] | None) -> None:
+            # What is still the same goes on: a byte now and then is no reason to wait longer.
+            if what == self._waits_for:
+                return
+            self._waits_for = what
+            waiting.pop(self, None)
             if self._deadline is not None:
                 self._deadline.cancel()
-                self._deadline = None
+            if what is not None:
+                waiting[self] = None
+                self._deadline = self.loop.call_later(what[0], self.transport.abort)
 
     return BoundedProtocol

@@ -11,6 +11,8 @@ from parallel_mcp.http.app import application
 from parallel_mcp.http.connections import bounded, max_connections
 from parallel_mcp.settings import Settings
 
+SEND_BUFFER_BYTES = 128 * 1024
+
 
 class _Service(uvicorn.Server):
     """uvicorn that reports when it listens, and exits with 0 after a signal instead of raising it again."""
@@ -50,6 +52,8 @@ def run(settings: Settings, ready: Callable[[str], None]) -> None:
     )
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+    # A caller who reads nothing fills this and no more, after which the connection counts as waiting.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     url = f"http://{host}:{listener.getsockname()[1]}/mcp"
     _Service(config, lambda: ready(url)).run(sockets=[listener])

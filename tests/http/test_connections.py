@@ -3,8 +3,9 @@
 import re
 import socket
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,11 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no 
 
 LIMITED = """
 import resource
-resource.setrlimit(resource.RLIMIT_NOFILE, (700, 700))
-from parallel_mcp.http import connections
+resource.setrlimit(resource.RLIMIT_NOFILE, ({descriptors}, {descriptors}))
+from parallel_mcp.http import connections, serving
+serving.SEND_BUFFER_BYTES = 4096
 connections.HEADER_SECONDS = {seconds}
+connections.TRANSFER_SECONDS = {transfer}
 from parallel_mcp.cli.group import main
 main()
 """
@@ -26,9 +29,11 @@ DESCRIPTORS = 700
 
 
 @contextmanager
-def limited(folder: Path, upstream_url: str, seconds: float) -> Iterator[Port]:
-    """The service as a process that may open 700 files, with this deadline for headers."""
-    program = ("-c", LIMITED.format(seconds=seconds))
+def limited(
+    folder: Path, upstream_url: str, seconds: float, transfer: float = 3600, descriptors: int = DESCRIPTORS
+) -> Iterator[Port]:
+    """The service as a process that may open so many files, with deadlines for headers, and for bodies and readers."""
+    program = ("-c", LIMITED.format(seconds=seconds, transfer=transfer, descriptors=descriptors))
     with port(folder, upstream_url, "http", "--store", "memory:", program=program) as target:
         yield target
 
@@ -70,6 +75,48 @@ def test_headers_of_a_second_request_have_a_deadline_too(tmp_path: Path, upstrea
         assert connection.recv(12) == b"HTTP/1.1 200"
         connection.sendall(b"GET / HTTP/1.1\r\n")
         assert _is_closed(connection)
+
+
+BODY = b"\r\n".join(
+    [
+        *(b"POST /mcp HTTP/1.1", b"host: localhost", b"content-type: application/json"),
+        *(b"content-length: 99", b"expect: 100-continue", b"", b"{"),
+    ]
+)
+PAGES = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n" * 150
+
+
+def test_a_body_that_does_not_come_has_a_deadline(tmp_path: Path, upstream_url: str) -> None:
+    with limited(tmp_path, upstream_url, seconds=3600, transfer=0.2) as target, ExitStack() as stack:
+        connection = opened(target, stack)
+        connection.sendall(BODY)
+        assert _is_closed(connection)
+
+
+@pytest.mark.parametrize("sent", [BODY, PAGES], ids=["half a body", "more pages than the buffers hold"])
+def test_connections_that_stall_after_their_headers_keep_nobody_out(
+    tmp_path: Path, upstream_url: str, sent: bytes
+) -> None:
+    # That makes 16 connections.
+    with limited(tmp_path, upstream_url, seconds=3600, descriptors=288) as target, ExitStack() as stack:
+        for _ in range(20):
+            connection = stack.enter_context(socket.socket())
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            connection.connect(("127.0.0.1", target.port))
+            connection.sendall(sent)
+            # The server has come to it, and no more of what it sends is read.
+            with suppress(ConnectionError):
+                connection.recv(1)
+        until = time.monotonic() + 20
+        while not _serves(target):
+            assert time.monotonic() < until
+
+
+def _serves(target: Port) -> bool:
+    try:
+        return target.request("GET", "/healthz", b"", {})[0] == 200
+    except ConnectionError:
+        return False
 
 
 def _is_closed(connection: socket.socket) -> bool:
