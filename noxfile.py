@@ -157,10 +157,11 @@ def hosts(session: nox.Session) -> None:
 
 @nox.session
 def bundles(session: nox.Session) -> None:
-    """Pack the bundle, unpack it and ask it a question; lint the container's files; check that all texts agree."""
-    session.install("-e", ".[test]", "uv")
-    node = _npm(session, "tests/bundles")
-    session.run("pytest", "-q", "tests/bundles", *session.posargs, env={"BUNDLES_NODE_DIR": node})
+    """Rehearse a release; unpack its bundle and ask it a question; lint the container's files; check all texts."""
+    session.install("-e", ".[test]", "uv", "build", "twine")
+    environ = {"BUNDLES_NODE_DIR": _npm(session, "tests/bundles")}
+    session.run("python", "-m", "tests.bundles.release", env=environ)
+    session.run("pytest", "-q", "-n", "2", "tests/bundles", *session.posargs, env=environ)
 
 
 @nox.session

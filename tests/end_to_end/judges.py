@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -130,14 +131,20 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder, _served(Path(folder)) as url:
         own = _files(Path(folder, "own"), anyio.run(_tools))
         poisoned = _files(Path(folder, "poisoned"), [POISON])
-        for judge in JUDGES:
-            print(f"\n== {judge.package}: {judge.judges}", flush=True)
+
+        def judged(judge: Judge) -> str | None:
             said = _objection(uv, judge, url=url, **own)
             if said is None and judge.poison and _objection(uv, judge, url=url, **poisoned) is None:
-                said = "It does not object to a poisoned tool, either."
-            print(said or f"nothing to object. {judge.refused}".strip())
-            if said:
-                failed.append(judge.package)
+                return "It does not object to a poisoned tool, either."
+            return said
+
+        # Each spends most of its time on the way to the registry.
+        with ThreadPoolExecutor(len(JUDGES)) as pool:
+            for judge, said in zip(JUDGES, pool.map(judged, JUDGES), strict=True):
+                print(f"\n== {judge.package}: {judge.judges}")
+                print(said or f"nothing to object. {judge.refused}".strip(), flush=True)
+                if said:
+                    failed.append(judge.package)
     print(f"\n{len(JUDGES) - len(failed)} of {len(JUDGES)} have nothing to object. {', '.join(failed)}".strip())
     return 1 if failed else 0
 
