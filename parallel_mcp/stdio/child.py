@@ -56,7 +56,7 @@ class Child:
         self.ready = False
         self.gone = False
         self.calls: dict[tuple[type, int | str], Call] = {}
-        self.input = pipes.Writer(_taken(self.process.stdin), held=True)
+        self.input = pipes.Writer(_taken(self.process.stdin), held=True, eager=True)
         self._last_words = b""
         self._drained = threading.Thread(target=self._drain, args=(_taken(self.process.stderr), stderr), daemon=True)
         self._drained.start()

@@ -15,9 +15,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 import anyio
-from anyio.streams.memory import MemoryObjectReceiveStream
 from mcp.server.lowlevel.server import Server as LowLevelServer
-from mcp.server.runner import serve_dual_era_loop
+from mcp.server.runner import serve_dual_era_loop, serve_loop
 from mcp.shared.message import SessionMessage
 from mcp_types import JSONRPCNotification, JSONRPCRequest
 
@@ -27,7 +26,7 @@ from parallel_mcp.errors import ParallelError
 from parallel_mcp.server import NAME, Server
 from parallel_mcp.stdio.finishing import Finishing
 from parallel_mcp.stdio.front import READY
-from parallel_mcp.stdio.wire import Item, Outgoing, open_wire
+from parallel_mcp.stdio.wire import Incoming, Item, Outgoing, open_wire
 from parallel_mcp.tools import AppContext
 
 logger = logging.getLogger(__name__)
@@ -45,13 +44,13 @@ async def serve(server: Server, waits: Path | None = None) -> None:
 
     `waits` is the file that records how long hosts wait.
     """
-    with open_wire(_leave_soon) as (read, write):
+    with open_wire(_leave_soon, owned=False) as (read, write):
         await _served(server, read, write, None, waits, parent=True)
 
 
 async def serve_front(server: Server, finishing: Finishing | None, waits: Path | None = None) -> None:
     """Serve a front. When it is gone, finish research runs in progress if `finishing` is given, then exit."""
-    with open_wire(_let_go_of_stderr if finishing is not None else _leave_soon) as (read, write):
+    with open_wire(_let_go_of_stderr if finishing is not None else _leave_soon, owned=True) as (read, write):
         params = {"version": version(NAME)}
         write.put(JSONRPCNotification(jsonrpc="2.0", method=READY, params=params))
         await _served(server, read, write, finishing, waits, parent=False)
@@ -59,7 +58,7 @@ async def serve_front(server: Server, finishing: Finishing | None, waits: Path |
 
 async def _served(
     server: Server,
-    read: MemoryObjectReceiveStream[Item],
+    read: Incoming,
     write: Outgoing,
     finishing: Finishing | None,
     waits: Path | None,
@@ -87,37 +86,25 @@ async def _served(
     _leave()
 
 
-async def _serve_eras(
-    low: LowLevelServer[AppContext], app: AppContext, read: MemoryObjectReceiveStream[Item], write: Outgoing
-) -> None:
+async def _serve_eras(low: LowLevelServer[AppContext], app: AppContext, read: Incoming, write: Outgoing) -> None:
     """Answer every leading `server/discover`, then serve whichever era the client continues with.
 
     Some hosts discover first and then initialize on the same pipe.
     """
-    item: Item | None = None
     async for item in read:
-        if not _is_discovery(item):
-            break
-        await _answer_once(low, app, item, write)
-    else:
+        if _asks(item, "server/discover"):
+            await _answer_once(low, app, item, write)
+            continue
+        read.put_back(item)
+        # After a handshake there is no other era to expect; the SDK's loop for both relays each message once more.
+        serving = serve_loop if _asks(item, "initialize") else serve_dual_era_loop
+        await serving(low, read, write, lifespan_state=app)
         return
-    send, replayed = anyio.create_memory_object_stream[Item]()
-
-    async def relay() -> None:
-        async with send:
-            await send.send(item)
-            async for following in read:
-                await send.send(following)
-
-    async with anyio.create_task_group() as relaying:
-        relaying.start_soon(relay)
-        await serve_dual_era_loop(low, replayed, write, lifespan_state=app)
-        relaying.cancel_scope.cancel()
 
 
-def _is_discovery(item: Item) -> bool:
+def _asks(item: Item, method: str) -> bool:
     message = item.message if isinstance(item, SessionMessage) else None
-    return isinstance(message, JSONRPCRequest) and message.method == "server/discover"
+    return isinstance(message, JSONRPCRequest) and message.method == method
 
 
 async def _answer_once(low: LowLevelServer[AppContext], app: AppContext, item: Item, write: Outgoing) -> None:

@@ -14,22 +14,39 @@ if TYPE_CHECKING:
 CHUNK = 65_536
 
 
+class Lines:
+    """Bytes cut into whole lines, in time linear in the length of a line."""
+
+    def __init__(self) -> None:
+        self._half: list[bytes] = []
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The lines that these bytes complete."""
+        whole, newline, rest = data.rpartition(b"\n")
+        if not newline:
+            self._half.append(data)
+            return []
+        self._half.append(whole)
+        batch = [line + b"\n" for line in b"".join(self._half).split(b"\n")]
+        self._half = [rest]
+        return batch
+
+    def end(self) -> list[bytes]:
+        """What was left without a newline."""
+        return [b"".join(self._half)] if any(self._half) else []
+
+
 def lines(fd: int) -> Iterator[list[bytes]]:
     """The lines from a descriptor, one list per read; only the last line may lack its newline.
 
-    Linear in the length of a line. A closed or broken descriptor counts as its end.
+    A closed or broken descriptor counts as its end.
     """
-    half: list[bytes] = []
+    cut = Lines()
     while data := read(fd):
-        whole, newline, rest = data.rpartition(b"\n")
-        if not newline:
-            half.append(data)
-            continue
-        half.append(whole)
-        yield [line + b"\n" for line in b"".join(half).split(b"\n")]
-        half = [rest]
-    if any(half):
-        yield [b"".join(half)]
+        if batch := cut.feed(data):
+            yield batch
+    if batch := cut.end():
+        yield batch
 
 
 def read(fd: int) -> bytes:
@@ -58,7 +75,8 @@ class Writer:
     """A thread that writes to a descriptor, so that nothing else has to wait for a full pipe.
 
     With a `lock` it shares the descriptor; without one it owns and closes it. If `held`, it writes nothing before
-    `release`. It ends at `close`, or when a write fails, which also calls `broken`.
+    `release`. If `eager`, the pipe is its own, and `put` itself writes what the pipe has room for. It ends at `close`,
+    or when a write fails, which also calls `broken`.
     """
 
     def __init__(
@@ -67,9 +85,13 @@ class Writer:
         lock: threading.Lock | None = None,
         *,
         held: bool = False,
+        eager: bool = False,
         broken: Callable[[], None] = lambda: None,
     ) -> None:
         self._fd = fd
+        self._eager = eager and os.name == "posix"
+        if self._eager:
+            os.set_blocking(fd, False)
         self._lock = lock
         self._broken = broken
         self._held = held
@@ -82,9 +104,20 @@ class Writer:
     def put(self, data: bytes, most: int | None = None) -> None:
         """Queue the data, unless `most` pieces are waiting already."""
         with self._news:
-            if self._open and (most is None or len(self._queue) < most):
+            if not self._open or (most is not None and len(self._queue) >= most):
+                return
+            if self._eager and not (self._held or self._busy or self._queue):
+                data = self._rest(data)
+            if data:
                 self._queue.append(data)
                 self._news.notify_all()
+
+    def _rest(self, data: bytes) -> bytes:
+        """What there was no room for; all of it where the pipe is broken, which the thread finds out."""
+        try:
+            return data[os.write(self._fd, data) :]
+        except OSError:
+            return data
 
     def take_back(self, data: bytes) -> bool:
         """Remove a piece from the queue. Returns False if it has been written already."""

@@ -1,4 +1,7 @@
-"""The engine's descriptors 0 and 1 as the SDK's streams, with one blocking thread per direction.
+"""The engine's descriptors 0 and 1 as the SDK's streams.
+
+A front's pipes are read and written on the event loop, which saves a tenth of a call's CPU. A host's own descriptors
+must stay blocking, so each of them has a thread.
 
 It replaces the SDK's `stdio_server`, which passes every line between threads three times, treats the end of its
 reader as a failure, and drops unreadable lines, so that their sender would wait forever (mcp 2.3).
@@ -6,16 +9,15 @@ reader as a failure, and drops unreadable lines, so that their sender would wait
 
 import asyncio
 import json
-import math
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
 import anyio
-from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from mcp.shared.message import SessionMessage
 from mcp_types import (
     INVALID_REQUEST,
@@ -67,37 +69,103 @@ class Outgoing:
         await self.aclose()
 
 
+class Incoming:
+    """What comes in, in its order."""
+
+    def __init__(self) -> None:
+        self._items: deque[Item] = deque()
+        self._news = anyio.Event()
+        self._ended = False
+
+    def put(self, item: Item) -> None:
+        """Have an item taken."""
+        self._items.append(item)
+        self._news.set()
+
+    def put_back(self, item: Item) -> None:
+        """Have an item taken once more, before all others."""
+        self._items.appendleft(item)
+        self._news.set()
+
+    def end(self) -> None:
+        """Nothing more will come."""
+        self._ended = True
+        self._news.set()
+
+    async def receive(self) -> Item:
+        """The next item. Raises anyio.EndOfStream after the last."""
+        while not self._items:
+            if self._ended:
+                raise anyio.EndOfStream
+            self._news = anyio.Event()
+            await self._news.wait()
+        return self._items.popleft()
+
+    async def aclose(self) -> None:
+        """Nothing: the wire ends with the process."""
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Item:
+        try:
+            return await self.receive()
+        except anyio.EndOfStream:
+            raise StopAsyncIteration from None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
 @contextmanager
-def open_wire(on_end: Callable[[], None]) -> Iterator[tuple[MemoryObjectReceiveStream[Item], Outgoing]]:
+def open_wire(on_end: Callable[[], None], *, owned: bool) -> Iterator[tuple[Incoming, Outgoing]]:
     """Open the stream of incoming messages and the outgoing one. `on_end` is called when either has ended.
 
-    In the block, descriptor 0 is empty and 1 is stderr, so that nothing else reads from the host or writes to it.
+    `owned` pipes are a front's, which no other process reads or writes. In the block, descriptor 0 is empty and 1 is
+    stderr, so that nothing else reads from the host or writes to it.
     """
     loop = asyncio.get_running_loop()
-    send, receive = anyio.create_memory_object_stream[Item](math.inf)
+    incoming = Incoming()
 
     def end() -> None:
         on_end()
-        send.close()
+        incoming.end()
 
     stdin, stdout = os.dup(0), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
     os.dup2(2 if _is_open(2) else nothing, 1)
     os.close(nothing)
-    outgoing = Outgoing(pipes.Writer(stdout, broken=lambda: _later(loop, end)))
+    outgoing = Outgoing(pipes.Writer(stdout, eager=owned, broken=lambda: _later(loop, end)))
 
     def take(batch: list[bytes]) -> None:
         for line in batch:
-            _take(line, send, outgoing)
+            _take(line, incoming, outgoing)
 
     def read() -> None:
         for batch in pipes.lines(stdin):
             _later(loop, take, batch)
         _later(loop, end)
 
-    threading.Thread(target=read, daemon=True).start()
-    yield receive, outgoing
+    cut = pipes.Lines()
+
+    def read_now() -> None:
+        data = pipes.read(stdin)
+        take(cut.feed(data) if data else cut.end())
+        if not data:
+            loop.remove_reader(stdin)
+            end()
+
+    if owned and os.name == "posix":
+        loop.add_reader(stdin, read_now)
+    else:
+        threading.Thread(target=read, daemon=True).start()
+    yield incoming, outgoing
 
 
 def encoded(message: JSONRPCMessage) -> bytes:
@@ -120,7 +188,7 @@ def _is_open(fd: int) -> bool:
     return True
 
 
-def _take(line: bytes, send: MemoryObjectSendStream[Item], outgoing: Outgoing) -> None:
+def _take(line: bytes, incoming: Incoming, outgoing: Outgoing) -> None:
     """Pass a message on, or answer a line that is not one."""
     text = line.decode("utf-8", "replace").removeprefix("\ufeff")
     try:
@@ -136,10 +204,7 @@ def _take(line: bytes, send: MemoryObjectSendStream[Item], outgoing: Outgoing) -
             outgoing.put(_invalid(whole, BAD_ID))
             return
     if message is not None:
-        try:
-            send.send_nowait(SessionMessage(message))
-        except (anyio.BrokenResourceError, anyio.ClosedResourceError):
-            """Nobody takes messages any more."""
+        incoming.put(SessionMessage(message))
 
 
 def _object(text: str) -> dict[str, object]:
