@@ -37,19 +37,34 @@ class Events:
             self._rest.append(part)
             return []
         self._after_cr = part.endswith(b"\r")
-        lines = b"".join((*self._rest, part)).splitlines(keepends=True)
-        self._rest = [] if lines[-1].endswith((b"\n", b"\r")) else [lines.pop()]
-        return [event for line in lines for event in self._line(line.rstrip(b"\r\n"))]
+        lines = b"".join((*self._rest, part)).splitlines()
+        self._rest = [] if part.endswith((b"\n", b"\r")) else [lines.pop()]
+        events: list[Event] = []
+        for line in lines:
+            if line:
+                self._line(line)
+            elif len(self._data) == 1:
+                events.append(Event(self._name, self._data.pop()))
+                self._name = ""
+            else:
+                events += self._dispatched()
+        return events
 
     def end(self) -> list[Event]:
         """The events that the end of the stream completes."""
         last = b"".join(self._rest)
         self._rest = []
-        return [*self._line(last), *self._line(b"")] if last else self._line(b"")
+        self._line(last)
+        return self._dispatched()
 
-    def _line(self, line: bytes) -> list[Event]:
-        if not line:
-            return self._dispatched()
+    def _line(self, line: bytes) -> None:
+        if line.startswith(b"data: {"):
+            # Nearly every line there is, and the rest of this costs four times as much.
+            try:
+                self._data.append(line[6:].decode())
+                return
+            except UnicodeDecodeError:
+                pass
         name, _, value = self._decoded(line).partition(":")
         value = value.removeprefix(" ")
         if name == "data":
@@ -58,7 +73,6 @@ class Events:
                 return self._dispatched()
         elif name == "event":
             self._name = value
-        return []
 
     def _dispatched(self) -> list[Event]:
         name, data, are_chunks = self._name, self._data, self._are_chunks()

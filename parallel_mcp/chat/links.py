@@ -14,6 +14,10 @@ _END = re.compile(r"""[()\s<>"\\^`{|}\[\]【】（），。、]|[,;](?=https?://
 _TITLE_BEFORE = re.compile(r"\[([^\[\]\n]*(?:\[[^\[\]\n]*\][^\[\]\n]*)*)\]\(<?\Z")
 _TITLE_AFTER = re.compile(r"""\s{0,3}(?:"[^"\n]{0,300}"|'[^'\n]{0,300}')?\s{0,3}\)""")
 _PLAIN_HOST = re.compile(r"https?://[a-z0-9][a-z0-9.-]*(?:[/?#]|\Z)")
+_PLAIN_URL = re.compile(
+    r"https?://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?:/(?:[\w/?#%&=+~.:@-]{0,3000}[a-z0-9/=&%-])?)?\Z",
+    re.ASCII | re.IGNORECASE,
+)
 _TRAILING = ".,;:!?'\"*_~“”’»"
 
 
@@ -25,6 +29,11 @@ class Link:
     end: int
     url: str
     title: str = ""
+
+
+def is_plain_url(text: str) -> bool:
+    """Whether a text is one whole URL that nothing stands beside, and no punctuation ends."""
+    return _PLAIN_URL.match(text) is not None
 
 
 def links_in(text: str) -> Iterator[Link]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from parallel_mcp.chat.links import links_in
+from parallel_mcp.chat.links import is_plain_url, links_in
 from parallel_mcp.chat.numbering import Source
 from parallel_mcp.chat.references import references
 from parallel_mcp.chat.values import text_of
@@ -119,7 +119,9 @@ def _listed(found: Sequence[tuple[int | None, Sequence[Source]]]) -> list[Source
 
 def _sources(item: Any, depth: int = 0) -> Iterator[Source]:
     """The links of one item, each with the title beside it."""
-    if isinstance(item, str):
+    if isinstance(item, str) and is_plain_url(item):
+        yield item, None, ()
+    elif isinstance(item, str):
         alone = item.count("://") == 1
         for link in links_in(item):
             beside = f"{item[: link.start]} {item[link.end :]}" if alone else ""

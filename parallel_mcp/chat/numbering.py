@@ -84,8 +84,9 @@ def _cited(
         gathered[number] = _Gathered(url, title, dict.fromkeys(excerpts))
         numbers.setdefault(same_page(url), number)
     following = max(defined, default=0)
+    pages: dict[str, str] = {}
     for url, title, excerpts in rest:
-        page = same_page(url)
+        page = pages.get(url) or pages.setdefault(url, same_page(url))
         if page not in numbers:
             following = next(number for number in count(following + 1) if number not in taken)
             numbers[page] = following

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
+from pydantic_core import from_json
+
 from parallel_mcp import errors
 from parallel_mcp.chat.citations import field_of
 from parallel_mcp.chat.message import Reply, content_of, first_choice, listed_sources, stopped_early
@@ -38,6 +40,10 @@ class Assembly:
 
     def feed(self, data: str, name: str = "") -> str:
         """Take one event's data and name. Returns the text it added. Raises UpstreamError if the event is an error."""
+        if not (name or self.done) and len(data) < _MOST_OF_A_DELTA and (words := _only_words(data)):
+            self._parts.append(words)
+            self.said = self.said or not words.isspace()
+            return words
         if data.strip() == "[DONE]":
             self.done = True
         if self.done or not data.strip():
@@ -101,3 +107,22 @@ class Assembly:
         if self.done or self._finished:
             return AnswerUnreadable("it has no content")
         return errors.ConnectionLost("the stream ended before the first word")
+
+
+def _only_words(data: str) -> str | None:
+    """The words of a chunk that says nothing else, as nearly all do; None for any other."""
+    try:
+        chunk = from_json(data)
+        (choice,) = chunk["choices"]
+        delta = choice["delta"]
+        words: Any = delta["content"]
+        plain = delta.keys() <= _IN_DELTA and choice.keys() <= _IN_CHOICE and chunk.keys() <= _IN_CHUNK
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return None
+    return words if plain and isinstance(words, str) and not choice.get("finish_reason") else None
+
+
+_MOST_OF_A_DELTA = 2_000
+_IN_DELTA = frozenset({"role", "content"})
+_IN_CHOICE = frozenset({"index", "delta", "finish_reason", "logprobs"})
+_IN_CHUNK = frozenset({"id", "object", "created", "model", "choices", "system_fingerprint"})

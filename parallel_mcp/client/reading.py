@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import anyio
 import anyio.lowlevel
@@ -11,6 +11,7 @@ import httpx2
 from parallel_mcp import chat, errors, telemetry
 from parallel_mcp.client.failures import LOWER_ERRORS
 from parallel_mcp.client.pacing import OnProgress
+from parallel_mcp.client.transport import AT_END
 from parallel_mcp.models import Question
 
 MAX_BYTES = 64 * 1024 * 1024
@@ -27,7 +28,8 @@ _DRAIN_SECONDS = 0.2
 
 async def read_answer(response: httpx2.Response, reading: chat.Reading, words: "AnswerProgress") -> None:
     """Read a successful response to its end or its end mark. Raises UpstreamError if it is not an answer."""
-    async with contextlib.aclosing(response.aiter_bytes()) as parts:
+    encoded = "content-encoding" in response.headers
+    async with contextlib.aclosing(response.aiter_bytes() if encoded else response.aiter_raw()) as parts:
         unbroken = 0  # Buffered parts arrive without giving other tasks a turn.
         async for part in parts:
             for start in range(0, len(part), SLICE_BYTES):
@@ -40,12 +42,16 @@ async def read_answer(response: httpx2.Response, reading: chat.Reading, words: "
             if reading.size > MAX_BYTES:
                 raise errors.AnswerUnreadable("it is larger than 64 MB")
             if reading.done:
-                await _drain(parts)
+                await _drain(parts, response.extensions.get(AT_END))
                 return
 
 
-async def _drain(parts: AsyncIterator[bytes]) -> None:
+async def _drain(parts: AsyncIterator[bytes], at_end: Callable[[], bool] | None) -> None:
     """Try for a moment to read to the end, so that the connection can be reused."""
+    if at_end is not None and at_end():
+        async for _ in parts:
+            pass
+        return
     with anyio.move_on_after(_DRAIN_SECONDS, shield=True), contextlib.suppress(*LOWER_ERRORS):
         async for _ in parts:
             pass

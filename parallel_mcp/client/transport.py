@@ -9,10 +9,10 @@ import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from types import SimpleNamespace
 
 import aiohttp
 import httpx2
+from aiohttp.abc import AbstractStreamWriter
 from yarl import URL
 
 from parallel_mcp.client.route import no_way, route_to
@@ -26,6 +26,9 @@ that is being closed is lost, and may be billed."""
 
 SENT = "sent"
 """The request extension with the function to call when the request leaves."""
+
+AT_END = "at_end"
+"""The response extension with the function that tells whether its body has arrived and been read."""
 
 
 def open_http(base_url: str) -> httpx2.AsyncClient:
@@ -78,22 +81,22 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send a request whose body is in memory. The response's body is not read yet."""
         session = self._opened()
+        content = await request.aread()
+        body = _Sent(content, request.extensions.get(SENT)) if content else None
         with _mapped():
             response = await session.request(
                 request.method,
                 URL(str(request.url), encoded=True),
                 headers=request.headers.multi_items(),
-                data=request.content,
+                data=body,
                 allow_redirects=False,
-                trace_request_ctx=request.extensions.get(SENT),
             )
-        return httpx2.Response(response.status, headers=response.raw_headers, stream=_Body(response))
+        at_end = {AT_END: response.content.at_eof}
+        return httpx2.Response(response.status, headers=response.raw_headers, stream=_Body(response), extensions=at_end)
 
     def _opened(self) -> aiohttp.ClientSession:
         """The session, opened on first use, because aiohttp needs a running loop."""
         if self._session is None:
-            leaving = aiohttp.TraceConfig()
-            leaving.on_request_headers_sent.append(_leaving)
             self._certificates.set_alpn_protocols(["http/1.1"])
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_SECONDS, ssl=self._certificates),
@@ -101,7 +104,6 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
                 cookie_jar=aiohttp.DummyCookieJar(),
                 skip_auto_headers=("accept", "accept-encoding", "user-agent"),
                 auto_decompress=False,
-                trace_configs=[leaving],
             )
         return self._session
 
@@ -111,12 +113,17 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
             await self._session.close()
 
 
-async def _leaving(
-    _: aiohttp.ClientSession, context: SimpleNamespace, __: aiohttp.TraceRequestHeadersSentParams
-) -> None:
-    sent: Callable[[], None] | None = context.trace_request_ctx
-    if sent is not None:
-        sent()
+class _Sent(aiohttp.BytesPayload):
+    """A request's body, which tells when it leaves; the head leaves with it."""
+
+    def __init__(self, body: bytes, leaving: Callable[[], None] | None) -> None:
+        super().__init__(body)
+        self._leaving = leaving
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        if self._leaving is not None:
+            self._leaving()
+        await super().write_with_length(writer, content_length)
 
 
 class _Body(httpx2.AsyncByteStream):

@@ -96,7 +96,10 @@ class Store(Protocol):
         ...
 
     async def charge(self, scope: Scope, model: str, price_usd: float, budget_usd: float | None) -> int:
-        """Reserve the price of a request that has no row. Returns the charge's number. Raises BudgetReached."""
+        """Reserve the price of a request that has no row. Returns the charge's number. Raises BudgetReached.
+
+        Without a budget it may be written a moment later, and a failure is only logged.
+        """
         ...
 
     async def settle(self, charge: int, settlement: Settlement) -> None:

@@ -1,12 +1,12 @@
 """Research runs in one SQLite file, shared by any number of processes on one machine."""
 
 import os
+import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -78,7 +78,7 @@ _FIRST = (
         payer TEXT NOT NULL,
         model TEXT NOT NULL,
         research TEXT,
-        holder TEXT,                    -- whose request it is: two may be out for one research
+        holder TEXT,                    -- whose request it is: two may be out for one research; or the charge's number
         usd REAL NOT NULL,
         state TEXT NOT NULL             -- 'sent' until it is settled: a crash leaves it possibly billed
     )
@@ -306,14 +306,26 @@ class SQLiteStore:
         return await self._run(work)
 
     async def charge(self, scope: Scope, model: str, price_usd: float, budget_usd: float | None) -> int:
-        """See Store."""
-        work = partial(_reserve, scope=scope, model=model, price=price_usd, budget=budget_usd)
-        return await self._run(work, durable=budget_usd is not None)
+        """See Store. Where no budget depends on it, the line is written a moment later."""
+        charge = secrets.randbits(62)
+        at = self._clock()
+
+        def work(db: sqlite3.Connection, _: float) -> None:
+            _reserve(db, at, scope, model, price_usd, budget_usd, research_id=None, holder=str(charge))
+
+        if budget_usd is not None:
+            await self._run(work, durable=True)
+        elif price_usd:
+            self._writer.post(self._timed(work), "A web_answer went out without a line in the ledger")
+        return charge
 
     async def settle(self, charge: int, settlement: Settlement) -> None:
         """See Store."""
-        failing = "A web_answer could not be settled and counts as possibly billed"
-        self._writer.post(self._timed(lambda db, _: _settled(db, charge, settlement)), failing)
+
+        def work(db: sqlite3.Connection, _: float) -> None:
+            _settled(db, _charge(db, None, str(charge)), settlement)
+
+        self._writer.post(self._timed(work), "A web_answer could not be settled and counts as possibly billed")
 
     async def spent(self, scope: Scope, days: int = 31) -> Sequence[Spent]:
         """See Store."""
@@ -477,12 +489,12 @@ def _reserve(
     price: float,
     budget: float | None,
     *,
-    research_id: str | None = None,
-    holder: str | None = None,
-) -> int:
-    """Add a line to the ledger. Returns its number, or 0 if there is nothing to pay. Raises BudgetReached."""
+    research_id: str | None,
+    holder: str,
+) -> None:
+    """Add a line to the ledger if there is anything to pay. Raises BudgetReached."""
     if not price:
-        return 0
+        return
     if budget is not None:
         found = db.execute("SELECT usd FROM total WHERE payer = ? AND day = ?", (scope.payer, _day(now))).fetchone()
         spent = found["usd"] if found is not None else 0.0
@@ -490,13 +502,13 @@ def _reserve(
         if spent + price > budget + 5e-6:
             raise errors.BudgetReached(budget, spent, price)
     line = (_day(now), scope.caller, scope.payer, model, research_id, holder, price)
-    return db.execute("INSERT INTO ledger VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, 'sent')", line).lastrowid or 0
+    db.execute("INSERT INTO ledger VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, 'sent')", line)
 
 
-def _charge(db: sqlite3.Connection, research_id: str, holder: str) -> int:
+def _charge(db: sqlite3.Connection, research_id: str | None, holder: str) -> int:
     """The ledger line of the request that this holder has in flight, or 0."""
     number: int = db.execute(
-        "SELECT coalesce(max(number), 0) FROM ledger WHERE research = ? AND holder = ? AND state = 'sent'",
+        "SELECT coalesce(max(number), 0) FROM ledger WHERE research IS ? AND holder = ? AND state = 'sent'",
         (research_id, holder),
     ).fetchone()[0]
     return number

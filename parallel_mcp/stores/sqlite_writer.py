@@ -31,7 +31,7 @@ BUSY_SECONDS = 5.0
 """How long a transaction waits for another program to release the file."""
 
 
-POST_SECONDS = 0.05
+POST_SECONDS = 0.02
 """How long a transaction that nobody waits for may be held back, to be committed with the next."""
 
 

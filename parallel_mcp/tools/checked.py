@@ -53,18 +53,19 @@ class CheckedTool(Tool):
     async def run(self, arguments: dict[str, Any], context: Any, convert_result: bool = False) -> Any:
         """Return the result. Only protocol errors are raised; all text that reaches a model is ours."""
         with telemetry.called(self.name) as call:
-            return await self._run(arguments, context, convert_result, call)
+            return await self._run(arguments, context, call)
 
-    async def _run(self, arguments: dict[str, Any], context: Any, convert_result: bool, call: telemetry.Call) -> Any:
+    async def _run(self, arguments: dict[str, Any], context: Any, call: telemetry.Call) -> Any:
         known = list(self.parameters["properties"])
         try:
             # Identify the caller before looking at anything else in the call.
             app_of(context).who(context)
             meant = as_meant(arguments, known)
             given = self.fn_metadata.arg_model.model_validate(meant).model_dump_one_level()
+            # Not through convert_result, which would validate once more what our own models gave.
             result = await self.fn(**given, **{cast("str", self.context_kwarg): context})
             call.gave(result.structured_content)
-            return self.fn_metadata.convert_result(result) if convert_result else result
+            return result
         except ValidationError as error:
             call.failed(errors.ArgumentError.kind)
             return error_result(_argument_words(error, known))

@@ -1,8 +1,12 @@
 """Answers and research runs as tool results."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 from mcp_types import CallToolResult, ContentBlock, ResourceLink, TextContent
+from pydantic import BaseModel
+from pydantic_core import to_json
 
 from parallel_mcp import errors
 from parallel_mcp.models import Answer, Research
@@ -15,11 +19,7 @@ _QUESTION_CHARS = 300
 
 def answer_result(answer: Answer, limit: int) -> CallToolResult:
     """The result of web_answer, which keeps no row."""
-    notes = _follow_up(answer)
-    shown = fit(answer, limit, lambda short: max(_bytes(prose(short, notes)), _bytes(short.model_dump_json())), None)
-    return CallToolResult(
-        content=[TextContent(type="text", text=prose(shown, notes))], structured_content=shown.model_dump(mode="json")
-    )
+    return _fitted(answer, _follow_up(answer), limit, None, lambda short: short)
 
 
 def research_of(row: ResearchRun, *, reused: bool = True) -> Research:
@@ -58,22 +58,37 @@ def research_result(row: ResearchRun, *, first: bool, limit: int, cancelling: bo
 
 
 def _answered(research: Research, answer: Answer, notes: list[str], limit: int) -> CallToolResult:
-    """The same answer in both channels, each within the limit."""
-    uri = f"research://{research.research_id}/md"
-    notes = [*notes, *_follow_up(answer)]
+    """The result of a run that has an answer."""
 
     def showing(short: Answer) -> Research:
         question = research.question if short is answer else _quoted(research.question)
         return research.model_copy(update={"answer": short, "question": question})
 
-    def size(short: Answer) -> int:
-        return max(_bytes(prose(short, notes)), _bytes(showing(short).model_dump_json()))
+    uri = f"research://{research.research_id}/md"
+    return _fitted(answer, [*notes, *_follow_up(answer)], limit, uri, showing)
 
-    shown = fit(answer, limit, size, uri)
-    content: list[ContentBlock] = [TextContent(type="text", text=prose(shown, notes))]
-    if shown is not answer:
+
+def _fitted(
+    answer: Answer, notes: list[str], limit: int, uri: str | None, showing: Callable[[Answer], BaseModel]
+) -> CallToolResult:
+    """The same answer in both channels, each within the limit. `uri` is where the full answer is, if anywhere."""
+
+    def channels(short: Answer) -> tuple[str, dict[str, Any]]:
+        return prose(short, notes), showing(short).model_dump(mode="json")
+
+    text, structured = channels(answer)
+    shown = answer
+    if max(_bytes(text), len(to_json(structured))) > limit:
+        shown = fit(answer, limit, lambda short: max(_bytes(prose(short, notes)), _size(showing(short))), uri)
+        text, structured = channels(shown)
+    content: list[ContentBlock] = [TextContent(type="text", text=text)]
+    if shown is not answer and uri is not None:
         content.append(ResourceLink(type="resource_link", uri=uri, name="The full answer", mime_type="text/markdown"))
-    return CallToolResult(content=content, structured_content=showing(shown).model_dump(mode="json"))
+    return CallToolResult(content=content, structured_content=structured)
+
+
+def _size(value: BaseModel) -> int:
+    return _bytes(value.model_dump_json())
 
 
 def _bytes(text: str) -> int:

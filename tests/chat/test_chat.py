@@ -280,10 +280,10 @@ def test_a_line_of_20_megabytes_is_read_in_linear_time() -> None:
     joins = 0
 
     class Counting(Events):
-        def _line(self, line: bytes) -> list[chat.Event]:
+        def _line(self, line: bytes) -> None:
             nonlocal joins
             joins += len(line)
-            return super()._line(line)
+            super()._line(line)
 
     events = Counting()
     found = [event for start in range(0, len(body), 65536) for event in events.feed(body[start : start + 65536])]

@@ -675,17 +675,18 @@ async def test_what_is_held_is_kept_however_old(kept: StoreUnderTest) -> None:
 
 
 async def test_a_charge_is_possibly_billed_until_it_is_settled(kept: StoreUnderTest) -> None:
+    # A line or a settlement is committed with the store's next transaction, so its own next call sees it.
+    other = kept.another()
     first = await kept.store.charge(ALICE, "speed", 0.005, None)
-    second = await kept.another().charge(ALICE, "speed", 0.005, None)
+    second = await other.charge(ALICE, "speed", 0.005, None)
     third = await kept.store.charge(ALICE, "speed", 0.005, None)
     assert len({first, second, third}) == 3
+    await other.spent(ALICE)
     assert await lines(kept.store) == (3, 0.015, 0.015)
     await kept.store.settle(first, "billed")
     assert await lines(kept.store) == (3, 0.015, 0.01)
     await kept.store.settle(second, "maybe")
-    other = kept.another()
     await other.settle(third, "unsent")
-    # A settlement is committed with the store's next transaction, so its own next call sees it.
     assert (await lines(other))[0] == 2
     assert await lines(kept.store) == (2, 0.01, 0.005)
 
