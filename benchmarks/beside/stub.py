@@ -19,7 +19,7 @@ WORDS = (
     "those of the last, mostly because the second site was opened in May. Nobody has measured the third one yet. "
     "The operators expect the same growth for the year to come, and say that the costs grow more slowly. "
 )
-SOURCES = [
+SOURCES: list[dict[str, Any]] = [
     {"url": f"https://example.com/report/{number}", "title": f"Report {number}", "excerpts": [WORDS[:180]]}
     for number in range(1, 9)
 ]
@@ -27,7 +27,8 @@ DELTAS = 20
 INTERACTION = "interaction-1"
 
 
-def _answer(question: str) -> str:
+def answer(question: str) -> str:
+    """What every service answers."""
     return f"On {question} this is known. {WORDS}"
 
 
@@ -39,7 +40,7 @@ def _chunk(delta: dict[str, str], **more: Any) -> str:
 def _chat(body: dict[str, Any]) -> tuple[str, str, str]:
     """Parallel's Chat API: the question, the content type and the body of the answer."""
     question = body["messages"][-1]["content"]
-    content = _answer(question)
+    content = answer(question)
     if body.get("response_format", {}).get("type") == "json_schema":
         content = json.dumps({"answer": content, "citations": [source["url"] for source in SOURCES]})
     more: dict[str, Any] = {"interaction_id": INTERACTION, "basis": []}
@@ -57,7 +58,7 @@ def _chat(body: dict[str, Any]) -> tuple[str, str, str]:
 def _perplexity(body: dict[str, Any]) -> tuple[str, str, str]:
     """Perplexity's Agent API. Its server always asks for a stream."""
     question = body["input"][-1]["content"]
-    content = _answer(question)
+    content = answer(question)
     found = [{"id": number, "url": source["url"]} for number, source in enumerate(SOURCES, 1)]
     step = -(-len(content) // DELTAS)
     deltas = [content[start : start + step] for start in range(0, len(content), step)]
@@ -114,7 +115,7 @@ class Upstream:
             return 0, "application/json", "{}"
         if path.startswith("/research/"):
             question = path.removeprefix("/research/").replace("_", " ")
-            return 0, "application/json", json.dumps({"status": "completed", "content": _answer(question)})
+            return 0, "application/json", json.dumps({"status": "completed", "content": answer(question)})
         if method != "POST" or path not in ROUTES:
             return 0, "application/json", "{}"
         question, kind, text = ROUTES[path](json.loads(body))

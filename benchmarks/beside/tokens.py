@@ -1,7 +1,8 @@
-"""How many tokens of context each server's tools take: python -m benchmarks.beside.tokens [--only NAME ...]
+"""How many tokens of context each server takes: python -m benchmarks.beside.tokens [--only NAME ...]
 
-Counts what a host passes to a model for each tool, namely its name, its description and its input schema, in tokens of
-o200k_base, with the tokenizer of an npm package.
+In tokens of o200k_base, with the tokenizer of an npm package: all of tools/list, what a host passes to a model of it
+(name, description and input schema), and an answer of each kind in both channels of a result. The stub's answer has
+eight sources. For comparison: its words alone, with links, and with links and excerpts.
 """
 
 import argparse
@@ -9,9 +10,12 @@ import asyncio
 import json
 import subprocess
 import tempfile
+from typing import Any
 
 from benchmarks.beside.__main__ import upstream
 from benchmarks.beside.connection import running
+from benchmarks.beside.measures import question
+from benchmarks.beside.stub import SOURCES, answer
 from benchmarks.beside.table import PACKAGES, Server, read
 
 COUNTER = "gpt-tokenizer"
@@ -37,24 +41,63 @@ def counted(text: str) -> int:
     return int(done.stdout)
 
 
-async def shown(server: Server, stub: str) -> list[dict[str, object]]:
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def shown(tools: list[dict[str, Any]]) -> str:
     """What a model sees of a server's tools."""
+    parts = [{name: tool.get(name) for name in ("name", "description", "inputSchema")} for tool in tools]
+    return json.dumps(parts, ensure_ascii=False)
+
+
+async def _row(server: Server, stub: str, asked: str) -> list[str]:
+    """A server's figures, in the order of the columns."""
     with tempfile.TemporaryDirectory() as folder:
         async with running(server, "stdio", stub, folder) as here:
-            tools = json.loads(here.listed)["result"]["tools"]
-    return [{name: tool.get(name) for name in ("name", "description", "inputSchema")} for tool in tools]
+            result = json.loads(here.listed)["result"]
+            row: list[int | str] = [str(len(result["tools"])), counted(_json(result)), counted(shown(result["tools"]))]
+            for kind in ("answer", "research"):
+                tool = server.tool(kind)
+                if tool is None or tool.polls:
+                    row += ["", "", ""]
+                    continue
+                said = json.loads(await here.channel.request("tools/call", tool.call(asked)))["result"]
+                text = "\n".join(block.get("text", "") for block in said["content"])
+                links = sum(source["url"] in text for source in SOURCES)
+                structured = said.get("structuredContent")
+                row += [counted(text), f"{links} of {len(SOURCES)}", counted(_json(structured)) if structured else ""]
+    return [f"{each:,}" if isinstance(each, int) else each for each in row]
+
+
+def _bare(asked: str) -> str:
+    """What the same answer takes without any server."""
+    words = answer(asked)
+    links = words + "".join(f"\n[{number}] {one['title']} - {one['url']}" for number, one in enumerate(SOURCES, 1))
+    excerpts = links + "".join("\n".join(one["excerpts"]) for one in SOURCES)
+    return (
+        f"The answer's words alone: {counted(words)}; with the titles and links of its {len(SOURCES)} sources: "
+        f"{counted(links)}; with their excerpts too: {counted(excerpts)}."
+    )
+
+
+HEAD = (
+    "| | tools | tools/list | shown to a model | web_answer: text | its links in the text | structured "
+    "| deep_research: text | its links in the text | structured |"
+)
 
 
 async def _counted(servers: list[Server]) -> None:
-    print("| | tokens | tools |\n|---|---|---|")
+    asked = question()
+    print(f"{_bare(asked)}\n\n{HEAD}\n{'|---' * (HEAD.count('|') - 1)}|")
     async with upstream() as stub:
         for server in servers:
             server.prepare(stub.url)
             try:
-                tools = await shown(server, stub.url)
+                row = await _row(server, stub.url, asked)
             finally:
                 server.clean(stub.url)
-            print(f"| {server.title} | {counted(json.dumps(tools, ensure_ascii=False)):,} | {len(tools)} |", flush=True)
+            print(f"| {' | '.join([server.title, *row])} |", flush=True)
 
 
 def main() -> None:

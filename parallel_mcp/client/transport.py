@@ -81,13 +81,13 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send a request whose body is in memory. The response's body is not read yet."""
         session = self._opened()
-        content = await request.aread()
+        content = request.read()
         body = _Sent(content, request.extensions.get(SENT)) if content else None
         with _mapped():
             response = await session.request(
                 request.method,
                 URL(str(request.url), encoded=True),
-                headers=request.headers.multi_items(),
+                headers=[(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw],
                 data=body,
                 allow_redirects=False,
             )

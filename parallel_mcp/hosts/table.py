@@ -7,6 +7,7 @@ costs a model one more turn, and one that is too long fails the call.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 Format = Literal["json", "toml", "yaml"]
@@ -327,6 +328,7 @@ _CLIENTS: tuple[tuple[str, float], ...] = (
 )
 
 
+@lru_cache(maxsize=64)
 def call_limit(client_name: str) -> float | None:
     """Seconds that this client keeps a call open by default; None for an unknown one."""
     name = client_name.strip().lower()

@@ -242,7 +242,8 @@ class SQLiteStore:
         def work(db: sqlite3.Connection, now: float) -> ResearchRun | None:
             # Settled whatever becomes of the row, since the request was billed or not regardless.
             back = _settled(db, _charge(db, research_id, holder), outcome.settlement)
-            db.execute("UPDATE research SET cost_usd = cost_usd - ? WHERE id = ?", (back, research_id))
+            if back:
+                db.execute("UPDATE research SET cost_usd = cost_usd - ? WHERE id = ?", (back, research_id))
             row = _found(db, research_id, now)
             if row is None or row.status == "completed":
                 return row
@@ -380,12 +381,13 @@ _WITHOUT_ANSWER = (
 
 def _like(db: sqlite3.Connection, new: NewRun, now: float) -> ResearchRun | None:
     """The row in flight for the same question, or one completed recently."""
-    since = now - new.reuse_seconds if new.reuse_seconds > 0 else float("inf")
-    found = db.execute(
-        "SELECT * FROM research WHERE key = ? AND (status = 'working'"
-        " OR (status = 'completed' AND finished_at > ?)) ORDER BY status DESC, finished_at DESC, rowid DESC LIMIT 1",
-        (new.key, since),
-    ).fetchone()
+    found = db.execute("SELECT * FROM research WHERE key = ? AND status = 'working'", (new.key,)).fetchone()
+    if found is None and new.reuse_seconds > 0:
+        found = db.execute(
+            "SELECT * FROM research WHERE key = ? AND status = 'completed' AND finished_at > ?"
+            " ORDER BY finished_at DESC, rowid DESC LIMIT 1",
+            (new.key, now - new.reuse_seconds),
+        ).fetchone()
     return None if found is None else _read(found, now)
 
 

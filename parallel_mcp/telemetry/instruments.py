@@ -248,9 +248,11 @@ def here() -> Place:
 
 def joined(other: Place) -> None:
     """Link the current call, once, to the one whose request it is waiting for."""
+    if not other.is_valid:
+        return
     span = trace.get_current_span()
     known = [link.context for link in getattr(span, "links", ())]
-    if other.is_valid and span.get_span_context() != other and other not in known:
+    if span.get_span_context() != other and other not in known:
         span.add_link(other)
 
 

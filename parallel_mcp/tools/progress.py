@@ -56,7 +56,7 @@ class Reporter:
         self._began = time.monotonic()
         self._begin = begin
         self._words = ""
-        self._news = anyio.Event()
+        self._news: anyio.Event | None = None
 
     def works_on(self, row: ResearchRun) -> None:
         """Set the run that is being worked on, once it is known."""
@@ -66,7 +66,8 @@ class Reporter:
     def tell(self, words: str) -> None:
         """Take the newest words of the answer."""
         self._words = words
-        self._news.set()
+        if self._news is not None:
+            self._news.set()
 
     async def run(self, heartbeat: float) -> None:
         """Report until cancelled."""
@@ -74,10 +75,10 @@ class Reporter:
         while True:
             elapsed = time.monotonic() - self._began
             value = max(elapsed, value + 0.001)
+            self._news = anyio.Event()
             await self._ctx.report_progress(round(value, 3), message=progress(self._begin, self._words, elapsed))
             with anyio.move_on_after(heartbeat):
                 await self._news.wait()
-            self._news = anyio.Event()
             await anyio.sleep(min(self.every_seconds, heartbeat))
 
 
