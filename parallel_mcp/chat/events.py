@@ -43,6 +43,8 @@ class Events:
         for line in lines:
             if line:
                 self._line(line)
+                if len(self._data) == _MOST_LINES and self._are_chunks():
+                    events += self._dispatched()
             elif len(self._data) == 1:
                 events.append(Event(self._name, self._data.pop()))
                 self._name = ""
@@ -69,8 +71,6 @@ class Events:
         value = value.removeprefix(" ")
         if name == "data":
             self._data.append(value)
-            if len(self._data) == _MOST_LINES and self._are_chunks():
-                return self._dispatched()
         elif name == "event":
             self._name = value
 
