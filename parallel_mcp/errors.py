@@ -150,7 +150,7 @@ class TooManyWorking(NotReady):
 
 
 class PacingFull(NotReady):
-    """The wait for a place within requests_per_minute would be too long."""
+    """Waiting for requests_per_minute to allow another request would take too long."""
 
     kind = "pacing_full"
 
@@ -202,7 +202,7 @@ class UpstreamError(ParallelError):
         super().__init__(self._words())
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """What another process needs to raise the same."""
+        """What another process needs to recreate the error."""
         names = ("status", "ref_id", "retry_after", "may_be_billed")
         return partial(type(self), self.detail, **{name: getattr(self, name) for name in names}), ()
 

@@ -69,7 +69,7 @@ def map_exception(error: Exception, seconds: float, *, sent: bool = True) -> Ups
 
 
 def _not_connected(error: Exception, seconds: float) -> errors.ConnectFailed:
-    """Why no connection came about, in words; found along the chain of causes."""
+    """The error for a failed connection. The reason is found in the chain of causes."""
     why, lasting = "the connection could not be made", False
     chain = causes(error)
     certificate = next((cause for cause in chain if isinstance(cause, ssl.SSLCertVerificationError)), None)

@@ -77,7 +77,7 @@ def _certificates(scheme: str) -> ssl.SSLContext:
         context = httpx2.create_ssl_context()
     except (OSError, ssl.SSLError):
         variable = next(name for name in CERTIFICATES if os.environ.get(name))
-        raise no_way(certificate_fault(variable) or f"{variable} names no usable certificates") from None
+        raise no_way(certificate_fault(variable) or f"{variable} does not name usable certificates") from None
     if os.environ.get("SSL_CERT_DIR") and not os.environ.get("SSL_CERT_FILE"):
         fault = certificate_fault("SSL_CERT_DIR")
         if fault:

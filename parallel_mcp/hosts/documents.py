@@ -87,7 +87,7 @@ def replaced(document: Any, keys: Keys, wanted: Any) -> Any:
 
 
 def _without_empty(document: Any, keys: Keys) -> Any:
-    """Without the mapping that a removal emptied: tomlkit does not write an empty table that has no header."""
+    """Without the mapping that a removal emptied: in TOML, an empty table without a header cannot be written."""
     return document if not keys or value(document, keys) else replaced(document, keys, ABSENT)
 
 

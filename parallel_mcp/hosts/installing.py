@@ -175,7 +175,7 @@ def _changed(planned: Plan, text: str) -> str:
 def _run(planned: Plan, machine: Machine) -> str:
     told = shlex.join(planned.command)
     try:
-        ended = subprocess.run(  # noqa: S603 - a program of the host's, found on PATH, with arguments of ours
+        ended = subprocess.run(  # noqa: S603 - the host's own program, found on PATH, with our arguments
             planned.command,
             input=json.dumps(planned.wanted[0][1]) if planned.command[-1] == "-" else "",
             env=dict(machine.environ),

@@ -17,7 +17,7 @@ def published_arguments(schema: Mapping[str, Any]) -> dict[str, Any]:
     """A tool's arguments, with references inlined and without titles, lengths and docstrings.
 
     Some hosts refuse `anyOf` with null, so optional arguments are `nullable` instead; clients that would otherwise
-    require every argument then leave them out. `additionalProperties` is not published, because hosts add their own.
+    require every argument then leave them out. `additionalProperties` is dropped, because hosts add arguments.
     """
     arguments = _inlined(schema)
     arguments.pop("additionalProperties", None)

@@ -1,4 +1,4 @@
-"""The tables of hosts in README.md and docs/hosts.md, which `python -m tests.hosts.pages` writes from the one table."""
+"""Writes the tables of hosts in README.md and docs/hosts.md from the one table: `python -m tests.hosts.pages`."""
 
 import base64
 import json
@@ -13,28 +13,28 @@ HERE = "http://127.0.0.1:8765/mcp"
 
 
 def link(host: Host) -> str:
-    """The link that makes a host attach to a server on this machine."""
+    """The link that connects a host to a server on this machine."""
     assert host.link
     made = json.dumps(entry(host, Wish([], HERE, variable=None)), separators=(",", ":"))
     return host.link.format(name=NAME, base64=base64.b64encode(made.encode()).decode(), quoted=quote(made, safe=""))
 
 
 def readme() -> str:
-    """One line per host."""
-    lines = ["| host | one line | or a click, while `parallel-mcp http` runs |", "|---|---|---|"]
+    """A line per host."""
+    lines = ["| host | command | or a link, while `parallel-mcp http` is running |", "|---|---|---|"]
     for host in HOSTS:
-        button = f"[attach {host.name}]({link(host)})" if host.link else ""
+        button = f"[add to {host.name}]({link(host)})" if host.link else ""
         lines.append(f"| {host.name} | `parallel-mcp install {host.id}` | {button} |")
     return "\n".join(lines)
 
 
 def limits() -> str:
-    """Each host's name for itself, how long it waits, and how to make it wait longer."""
-    lines = ["| host | calls itself | gives up after | told to wait by `install` |", "|---|---|---|---|"]
+    """What each host calls itself, how long it waits, and what makes it wait longer."""
+    lines = ["| host | name in `clientInfo` | gives up after | timeout that `install` sets |", "|---|---|---|---|"]
     for host in HOSTS:
         names = ", ".join(f"`{name}`" for name in host.clients)
-        limit = f"{host.call_limit:.0f} s" if host.call_limit else "not known"
-        told = f"`{host.timeout.key}: {HOST_TIMEOUT_SECONDS * host.timeout.units}`" if host.timeout else "no setting"
+        limit = f"{host.call_limit:.0f} s" if host.call_limit else "unknown"
+        told = f"`{host.timeout.key}: {HOST_TIMEOUT_SECONDS * host.timeout.units}`" if host.timeout else "none"
         lines.append(f"| [{host.name}]({host.page}) | {names} | {limit} | {told} |")
     return "\n".join(lines)
 
@@ -66,7 +66,7 @@ PAGES = {
 
 
 def filled(text: str, tables: dict[str, str]) -> str:
-    """The page with the tables between their markers."""
+    """The page with the tables between their marks."""
     for name, table in tables.items():
         before, start, rest = text.partition(f"<!-- {name} -->\n")
         _, end, after = rest.partition(f"<!-- /{name} -->")
@@ -76,7 +76,7 @@ def filled(text: str, tables: dict[str, str]) -> str:
 
 
 def page(name: str) -> tuple[str, str]:
-    """The page as it is, and as it should be."""
+    """A page as it is, and as it should be."""
     text = (ROOT / name).read_text("utf-8")
     return text, filled(text, {mark: made() for mark, made in PAGES[name].items()})
 
