@@ -1,4 +1,4 @@
-"""MCPServer sets logging up when it is made, and loads Rich for that, though logging is the application's (mcp 2.3)."""
+"""MCPServer sets up logging when created, and loads Rich for it, although that is the application's task (mcp 2.3)."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from mcp.server.mcpserver import server
 
 @contextmanager
 def logging_left_alone() -> Iterator[None]:
-    """An MCPServer that is made in this block does not touch logging."""
+    """An MCPServer created in this block leaves logging alone."""
     namespace = vars(server)
     set_up = namespace["configure_logging"]
     namespace["configure_logging"] = lambda _: None

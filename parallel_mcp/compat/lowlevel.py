@@ -1,4 +1,4 @@
-"""The SDK's own stdio entry fixes the protocol era at the first request (mcp 2.3): the engine does without it."""
+"""The SDK's own stdio entry point fixes the protocol era at the first request (mcp 2.3), so the engine avoids it."""
 
 from typing import Any
 
@@ -7,5 +7,5 @@ from mcp.server.mcpserver import MCPServer
 
 
 def lowlevel(server: MCPServer[Any]) -> Server[Any]:
-    """The low-level server inside an MCPServer, which has no public name."""
+    """The low-level server inside an MCPServer. It has no public name."""
     return server._lowlevel_server

@@ -1,4 +1,4 @@
-"""Unknown tools and prompts: the specification wants a protocol error, the SDK gives a result or fails (mcp 2.3)."""
+"""Unknown tools and prompts: the specification requires a protocol error, the SDK gives a result or fails (mcp 2.3)."""
 
 from collections.abc import Mapping
 from typing import Any

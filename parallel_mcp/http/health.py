@@ -64,7 +64,7 @@ class Health:
         )
 
     async def _ask(self, store: Store) -> None:
-        """Have the store write, which it can do only where it could store an answer."""
+        """Make the store write something, which works only if it could store an answer."""
         try:
             await store.check()
         except StoreFailed as error:

@@ -1,4 +1,4 @@
-"""A research run's sources as bibliography entries, which BibTeX, RIS and CSL-JSON write each in their own way."""
+"""A research run's sources as bibliography entries, for BibTeX, RIS and CSL-JSON."""
 
 import re
 from collections.abc import Iterator

@@ -261,7 +261,7 @@ def client(url: str) -> "Redis":
 
 
 def place(url: str) -> str:
-    """Where the Redis of a URL is, in words, without user, password and options."""
+    """The location of a URL's Redis, in words, without user, password and options."""
     try:
         parts = urlsplit(url)
         if parts.scheme == "unix":

@@ -81,7 +81,7 @@ class SQLiteWriter:
                 await job.done.wait()
         if job.error is not None:
             raise job.error
-        return job.result  # type: ignore[return-value]  # there is one where there is no error
+        return job.result  # type: ignore[return-value]  # without an error there is one
 
     def post(self, work: Work[object], failing: str) -> None:
         """Run a transaction that nobody waits for, with the next one or shortly. `failing` is logged if it fails."""

@@ -80,7 +80,7 @@ def _set_up(asked: Wanted) -> str | None:
     if spans:
         tracers = TracerProvider(resource=resource, shutdown_on_exit=False)
         for exporter in spans:
-            # At once where a person reads along: the last batch would come after the front has closed stderr.
+            # The console gets spans at once: the last batch would arrive after the front has closed stderr.
             processor = SimpleSpanProcessor if isinstance(exporter, ConsoleSpanExporter) else BatchSpanProcessor
             tracers.add_span_processor(processor(exporter))
         trace.set_tracer_provider(tracers)

@@ -1,7 +1,7 @@
-"""What is taken of a caller's trace: `traceparent`, and nothing else.
+"""Takes `traceparent` from a caller's trace, and nothing else.
 
-OpenTelemetry would log baggage that it cannot parse; and a `tracestate` is a stranger's text, which would go on to
-whoever is told of the trace.
+OpenTelemetry would log baggage that it cannot parse, and a `tracestate` is untrusted text that would be passed on to
+everyone who receives the trace.
 """
 
 from collections.abc import Iterator, Mapping
@@ -29,7 +29,7 @@ class TraceparentOnly(TraceContextTextMapPropagator):
 
 
 def take_traceparent_only() -> None:
-    """Have the SDK read nothing else in a request's `_meta` either."""
+    """Make the SDK read nothing else in a request's `_meta` either."""
     propagate.set_global_textmap(TraceparentOnly())
 
 
