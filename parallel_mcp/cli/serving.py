@@ -62,7 +62,7 @@ def _staying() -> Iterator[None]:
         yield
     finally:
         gc.freeze()
-        # A call makes some 2,000 objects, nearly none of them in a cycle.
+        # A call creates about 2,000 objects, hardly any of them in cycles.
         gc.set_threshold(10_000)
         gc.enable()
 

@@ -28,7 +28,7 @@ SENT = "sent"
 """The request extension with the function to call when the request leaves."""
 
 AT_END = "at_end"
-"""The response extension with the function that tells whether its body has arrived and been read."""
+"""The response extension with the function that says whether its body has arrived and been read."""
 
 
 def open_http(base_url: str) -> httpx2.AsyncClient:
@@ -114,7 +114,7 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
 
 
 class _Sent(aiohttp.BytesPayload):
-    """A request's body, which tells when it leaves; the head leaves with it."""
+    """A request's body, which reports when it leaves; the head leaves with it."""
 
     def __init__(self, body: bytes, leaving: Callable[[], None] | None) -> None:
         super().__init__(body)

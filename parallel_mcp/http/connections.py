@@ -12,7 +12,7 @@ logger = logging.getLogger(__name__)
 HEADER_SECONDS = 10.0
 """How long a connection may take to send the headers of a request."""
 TRANSFER_SECONDS = 30.0
-"""How long it may take to send the body of a request, or to read what has filled the buffers."""
+"""How long a peer may take to send a request's body, or to read what fills the buffers."""
 RESERVED_DESCRIPTORS = 256
 """File descriptors reserved for the store, the log and requests to Parallel."""
 
@@ -38,7 +38,7 @@ def max_connections() -> int:
 
 
 def bounded(limit: int) -> type[H11Protocol]:
-    """Uvicorn's protocol with at most `limit` connections, none of which waits for its peer for ever.
+    """Uvicorn's protocol with at most `limit` connections, none of which waits for its peer forever.
 
     At the limit, a new connection replaces the one that has been waiting longest. It is itself closed only if all
     others are being worked for.
@@ -55,7 +55,7 @@ def bounded(limit: int) -> type[H11Protocol]:
                 logger.warning("The limit of %d open connections is reached: idle ones are being closed", limit)
                 oldest = next(iter(waiting), self)
                 waiting.pop(oldest, None)
-                # Otherwise it is counted until the loop comes round.
+                # Otherwise it counts until the next iteration of the loop.
                 self.connections.discard(oldest)
                 oldest.transport.abort()
                 if oldest is self:
@@ -83,7 +83,7 @@ def bounded(limit: int) -> type[H11Protocol]:
             self._wait(None)
 
         def _look(self) -> None:
-            """Whose turn it is now: the peer's, within so many seconds, or the server's."""
+            """Set whose turn it is: the peer's, within a number of seconds, or the server's."""
             if self.cycle is None or self.cycle.response_complete:
                 self._wait((HEADER_SECONDS, self.cycle))
             elif self.cycle.more_body or self.flow.write_paused:
@@ -92,7 +92,7 @@ def bounded(limit: int) -> type[H11Protocol]:
                 self._wait(None)
 
         def _wait(self, what: tuple[float, object] | None) -> None:
-            # What is still the same goes on: a byte now and then is no reason to wait longer.
+            # The same wait continues: an occasional byte is not a reason to extend it.
             if what == self._waits_for:
                 return
             self._waits_for = what

@@ -96,7 +96,7 @@ async def _serve_eras(low: LowLevelServer[AppContext], app: AppContext, read: In
             await _answer_once(low, app, item, write)
             continue
         read.put_back(item)
-        # After a handshake there is no other era to expect; the SDK's loop for both relays each message once more.
+        # After a handshake the era is settled, and the SDK's loop for both eras would relay each message once more.
         serving = serve_loop if _asks(item, "initialize") else serve_dual_era_loop
         await serving(low, read, write, lifespan_state=app)
         return

@@ -15,13 +15,13 @@ CHUNK = 65_536
 
 
 class Lines:
-    """Bytes cut into whole lines, in time linear in the length of a line."""
+    """Splits bytes into whole lines, in time linear in the length of a line."""
 
     def __init__(self) -> None:
         self._half: list[bytes] = []
 
     def feed(self, data: bytes) -> list[bytes]:
-        """The lines that these bytes complete."""
+        """Return the lines that these bytes complete."""
         whole, newline, rest = data.rpartition(b"\n")
         if not newline:
             self._half.append(data)
@@ -32,7 +32,7 @@ class Lines:
         return batch
 
     def end(self) -> list[bytes]:
-        """What was left without a newline."""
+        """Return the rest, which has no newline."""
         return [b"".join(self._half)] if any(self._half) else []
 
 
@@ -75,8 +75,8 @@ class Writer:
     """A thread that writes to a descriptor, so that nothing else has to wait for a full pipe.
 
     With a `lock` it shares the descriptor; without one it owns and closes it. If `held`, it writes nothing before
-    `release`. If `eager`, the pipe is its own, and `put` itself writes what the pipe has room for. It ends at `close`,
-    or when a write fails, which also calls `broken`.
+    `release`. If `eager`, nothing else uses the pipe, and `put` writes directly what it has room for. It ends at
+    `close`, or when a write fails, which also calls `broken`.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class Writer:
                 self._news.notify_all()
 
     def _rest(self, data: bytes) -> bytes:
-        """What there was no room for; all of it where the pipe is broken, which the thread finds out."""
+        """The data that the pipe had no room for, or all of it if the pipe is broken, which the thread notices."""
         try:
             return data[os.write(self._fd, data) :]
         except OSError:

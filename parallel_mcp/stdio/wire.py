@@ -3,7 +3,7 @@
 A front's pipes are read and written on the event loop, which saves a tenth of a call's CPU. A host's own descriptors
 must stay blocking, so each of them has a thread.
 
-It replaces the SDK's `stdio_server`, which passes every line between threads three times, treats the end of its
+This replaces the SDK's `stdio_server`, which passes every line between threads three times, treats the end of its
 reader as a failure, and drops unreadable lines, so that their sender would wait forever (mcp 2.3).
 """
 
@@ -70,7 +70,7 @@ class Outgoing:
 
 
 class Incoming:
-    """What comes in, in its order."""
+    """Incoming messages, in order."""
 
     def __init__(self) -> None:
         self._items: deque[Item] = deque()
@@ -78,22 +78,22 @@ class Incoming:
         self._ended = False
 
     def put(self, item: Item) -> None:
-        """Have an item taken."""
+        """Add an item."""
         self._items.append(item)
         self._news.set()
 
     def put_back(self, item: Item) -> None:
-        """Have an item taken once more, before all others."""
+        """Put an item back in front of all others."""
         self._items.appendleft(item)
         self._news.set()
 
     def end(self) -> None:
-        """Nothing more will come."""
+        """End the stream after the items in it."""
         self._ended = True
         self._news.set()
 
     async def receive(self) -> Item:
-        """The next item. Raises anyio.EndOfStream after the last."""
+        """Return the next item. Raises anyio.EndOfStream after the last."""
         while not self._items:
             if self._ended:
                 raise anyio.EndOfStream
@@ -102,7 +102,7 @@ class Incoming:
         return self._items.popleft()
 
     async def aclose(self) -> None:
-        """Nothing: the wire ends with the process."""
+        """Do nothing: the wire ends with the process."""
 
     def __aiter__(self) -> Self:
         return self

@@ -62,7 +62,7 @@ class CheckedTool(Tool):
             app_of(context).who(context)
             meant = as_meant(arguments, known)
             given = self.fn_metadata.arg_model.model_validate(meant).model_dump_one_level()
-            # Not through convert_result, which would validate once more what our own models gave.
+            # convert_result would validate our own models' output a second time.
             result = await self.fn(**given, **{cast("str", self.context_kwarg): context})
             call.gave(result.structured_content)
             return result
