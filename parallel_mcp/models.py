@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, WithJsonSchema
 
@@ -63,13 +64,18 @@ ModelName = Annotated[Model, WithJsonSchema({"type": "string"})]
 ANSWER_MODELS = tuple(model for model in Model if model.answers)
 RESEARCH_MODELS = tuple(model for model in Model if model.researches)
 
-PRICES_OF = "2026-08"
-"""The month of Parallel's last published prices."""
-
 PRICES: Mapping[str, float] = MappingProxyType({model: model.price_usd for model in Model})
+"""What Parallel last published, in August 2026."""
 
 FREE: Mapping[str, float] = MappingProxyType(dict.fromkeys(Model, 0.0))
 """The sandbox's prices."""
+
+
+def is_parallels(base_url: str) -> bool:
+    """Whether Parallel is asked there, at its prices: at its own hosts, or through something on this machine."""
+    host = urlsplit(base_url).hostname or ""
+    return host.endswith(".parallel.ai") or host.startswith("127.") or host in ("localhost", "::1")
+
 
 TIMEOUTS: Mapping[str, float] = MappingProxyType({model: model.timeout_seconds for model in Model})
 

@@ -19,7 +19,7 @@ from parallel_mcp.client import ChatClient, Pacing, open_http
 from parallel_mcp.compat.logging import logging_left_alone
 from parallel_mcp.compat.unknown_names import reject_unknown_names
 from parallel_mcp.hosts.waits import Waits
-from parallel_mcp.models import FREE, PRICES, research_models
+from parallel_mcp.models import research_models
 from parallel_mcp.prompts import PROMPTS, add_prompts, missing_arguments
 from parallel_mcp.research import Principal, ResearchService, Scope, ServiceConfig, Store, payer_of
 from parallel_mcp.settings import Settings
@@ -143,16 +143,18 @@ async def open_app(settings: Settings, fault: str | None = None) -> AsyncIterato
         http = await stack.enter_async_context(open_http(base_url))
         store = await stack.enter_async_context(open_store(settings))
         window = store.take_turn if isinstance(store, RedisStore) else None
-        table = FREE if settings.sandbox else PRICES
         client = ChatClient(
             http,
             Pacing(settings.requests_per_minute, window),
             timeouts=settings.timeouts,
-            prices=table,
+            prices=settings.known_prices,
+            names=settings.model_names,
+            elsewhere=not (settings.sandbox or settings.asks_parallel),
             stream=settings.stream,
             answer_citations=settings.answer_citations,
         )
-        config = ServiceConfig(table, settings.daily_budget_usd, settings.reuse_seconds)
+        charged = {model: price or 0.0 for model, price in settings.known_prices.items()}
+        config = ServiceConfig(charged, settings.daily_budget_usd, settings.reuse_seconds)
         service = await stack.enter_async_context(ResearchService(client, store, config).open())
         yield AppContext(
             service=service,

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -54,7 +55,7 @@ async def _examined(settings: Settings, fault: str | None, warnings: list[str], 
 
 
 def _consent(settings: Settings, fault: str | None, yes: bool) -> None:
-    from parallel_mcp.models import PRICES
+    from parallel_mcp.models import Model
 
     if fault is not None:
         raise Misused(f"The settings are wrong. {fault}")
@@ -66,7 +67,9 @@ def _consent(settings: Settings, fault: str | None, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise Misused("--live sends one paid question: add --yes.")
-    question = f"Send one question to {urlsplit(settings.base_url).netloc}, for about ${PRICES['speed']:.3f}?"
+    price = settings.known_prices[Model.SPEED]
+    cost = "at a price that is not known" if price is None else f"for about ${price:.3f}"
+    question = f"Send one question to {urlsplit(settings.base_url).netloc}, {cost}?"
     click.confirm(question, default=False, abort=True, err=True)
 
 
@@ -98,6 +101,8 @@ def _shown(settings: Settings, name: str) -> str:
         return _without_password(settings.store_url)
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, Mapping):
+        return ", ".join(f"{model}={said}" for model, said in value.items()) or "none"
     if isinstance(value, tuple):
         return ", ".join(value) or "none"
     return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

@@ -155,7 +155,7 @@ def _listed(row: "ResearchRun") -> dict[str, Any]:
         "status": row.status,
         "probably_interrupted": row.lapsed,
         "model": row.question.model,
-        "cost_usd": round(row.cost_usd, 6),
+        "cost_usd": None if row.unpriced else round(row.cost_usd, 6),
         "may_be_billed": row.may_be_billed,
         "created_at": datetime.fromtimestamp(row.created_at, UTC).isoformat(timespec="seconds"),
         "seconds": round(row.seconds, 1),
@@ -221,6 +221,8 @@ def _show_list(rows: "Sequence[ResearchRun]", spent: "Sequence[Spent]") -> None:
 
 def _cost(row: "ResearchRun") -> str:
     """The cost, with a question mark if it may not have been billed."""
+    if row.unpriced:
+        return "unknown"
     if row.cost_usd <= 0:
         return "free"
     return f"${row.cost_usd:.3f}" + ("?" if row.may_be_billed else "")

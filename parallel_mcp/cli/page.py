@@ -153,7 +153,7 @@ def footer_of(answer: Answer, seconds: float, research_id: str | None) -> list[s
     """The model, time, cost and confidence of an answer, and how to continue from it."""
     sure = sorted({entry.confidence for entry in answer.basis if entry.confidence}, key=("low", "medium", "high").index)
     confidence = f"{sure[0]} confidence" if len(sure) == 1 else f"{sure[0]} to {sure[-1]} confidence" if sure else ""
-    cost = "free" if answer.cost_usd == 0 else f"${answer.cost_usd:.3f}"
+    cost = "free" if answer.cost_usd == 0 else "price unknown" if answer.cost_usd is None else f"${answer.cost_usd:.3f}"
     facts = [answer.model, _time(seconds), cost, confidence]
     lines = [" · ".join(fact for fact in facts if fact)]
     if answer.interaction_id:

@@ -51,7 +51,7 @@ def interrupted_words(row: "ResearchRun") -> str:
     gone = f"Research run {row.research_id} was probably interrupted: no process is working on it."
     if row.attempts >= MAX_ATTEMPTS:
         return f"{gone} It was sent {row.attempts} times and will not be sent again."
-    billed = "is billed again, if the first request was" if row.cost_usd else "costs nothing"
+    billed = "is billed again, if the first request was" if row.cost_usd or row.unpriced else "costs nothing"
     return f"{gone} `{command(f'research --id {row.research_id}')}` sends it once more, which {billed}."
 
 

@@ -73,14 +73,17 @@ class SendTracker:
 class ChatClient:
     """Asks Parallel's Chat API over `http`.
 
-    `timeouts` are seconds for a whole answer by model, `prices` are US dollars per request. A gateway
+    `timeouts` are seconds for a whole answer by model, `prices` are US dollars per request, None where not known.
+    `names` are what another service calls the models, and `elsewhere` has each answer say where it is from. A gateway
     timeout that arrives after `late_seconds` is not treated as a refusal, because the work had begun.
     """
 
     http: httpx2.AsyncClient
     pacing: Pacing
     timeouts: Mapping[str, float]
-    prices: Mapping[str, float]
+    prices: Mapping[str, float | None]
+    names: Mapping[str, str] = field(default_factory=dict)
+    elsewhere: bool = False
     stream: bool = True
     answer_citations: bool = True
     attempts: int = 3
@@ -196,7 +199,14 @@ class ChatClient:
             raise failure
         if (answer.interaction_id or "").startswith(SANDBOX_ID):
             answer = answer.model_copy(update={"cost_usd": 0.0})
+        if self.elsewhere:
+            answer = answer.model_copy(update={"warnings": (self._origin(answer), *answer.warnings)})
         return answer
+
+    def _origin(self, answer: Answer) -> str:
+        name = self.names.get(answer.model, answer.model)
+        price = " Its price is not known." if answer.cost_usd is None else ""
+        return f"Answered by the model {name} at {self.http.base_url.host}, not by Parallel.{price}"
 
     async def _failure(
         self, question: Question, secret: ApiKey, on_progress: OnProgress, sending: SendTracker, reading: chat.Reading
@@ -236,7 +246,9 @@ class ChatClient:
     @asynccontextmanager
     async def _posted(self, question: Question, secret: ApiKey, sending: SendTracker) -> AsyncIterator[httpx2.Response]:
         # build_request would merge URL and headers for every request, at several times the CPU.
-        body = _JSON.encode(chat.request(question, stream=self.stream, answer_citations=self.answer_citations)).encode()
+        name = self.names.get(question.model)
+        asked = chat.request(question, stream=self.stream, answer_citations=self.answer_citations, name=name)
+        body = _JSON.encode(asked).encode()
         headers = [*self._headers, ("content-length", str(len(body))), *secret.bearer().items()]
         request = httpx2.Request(
             "POST", self._endpoint, headers=headers, stream=httpx2.ByteStream(body), extensions=sending.extensions()

@@ -79,7 +79,7 @@ async def examine_live(settings: Settings) -> Finding:
     key = settings.api_key.get_secret_value() if settings.api_key else ""
     try:
         async with open_http(settings.base_url) as http:
-            reply = await ask(http, key, stream=settings.stream)
+            reply = await ask(http, key, stream=settings.stream, name=settings.model_names.get(QUESTION.model))
     except UpstreamError as error:
         return Finding("live", "fail", str(error))
     found = differences(reply, stream=settings.stream)
@@ -89,12 +89,17 @@ async def examine_live(settings: Settings) -> Finding:
 
 
 async def ask(
-    http: httpx2.AsyncClient, key: str, *, stream: bool, seconds: float = Model.SPEED.timeout_seconds
+    http: httpx2.AsyncClient,
+    key: str,
+    *,
+    stream: bool,
+    name: str | None = None,
+    seconds: float = Model.SPEED.timeout_seconds,
 ) -> Reply:
     """Ask the question. Raises UpstreamError; if it was refused it is not billed, otherwise it may be."""
     secret = ApiKey(key)
     del key
-    body = chat.request(QUESTION, stream=stream, answer_citations=True)
+    body = chat.request(QUESTION, stream=stream, answer_citations=True, name=name)
     try:
         with anyio.fail_after(seconds):
             async with http.stream("POST", "/chat/completions", json=body, headers=secret.bearer()) as response:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from parallel_mcp.chat import PROMPT_VERSIONS
-from parallel_mcp.models import Answer, Question, Status
+from parallel_mcp.models import Answer, Question, Status, is_parallels
 from parallel_mcp.research.principal import Scope
 
 Admission = Literal["added", "joined", "finished"]
@@ -48,6 +48,12 @@ class ResearchRun:
     def lapsed(self) -> bool:
         """Whether it has not finished and nobody holds its lease."""
         return self.status == "working" and (self.holder is None or (self.due or 0) <= self.read_at)
+
+    @property
+    def unpriced(self) -> bool:
+        """Whether it may have been billed at a price that is not known here."""
+        billed = self.status == "completed" or self.may_be_billed
+        return billed and self.cost_usd <= 0 and "://" in self.scope.origin and not is_parallels(self.scope.origin)
 
     @property
     def seconds(self) -> float:

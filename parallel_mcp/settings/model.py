@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 from pydantic.fields import FieldInfo
 
-from parallel_mcp.models import TIMEOUTS, Model, research_models
+from parallel_mcp.models import FREE, PRICES, TIMEOUTS, Model, is_parallels, research_models
 from parallel_mcp.settings import values
 
 Items = Annotated[tuple[str, ...], BeforeValidator(values.items)]
@@ -53,6 +53,12 @@ class Settings(BaseModel):
     max_model: Annotated[Model, BeforeValidator(values.research_model)] = Field(
         Model.CORE, description="The largest model that is allowed"
     )
+    model_names: Annotated[Mapping[str, str], BeforeValidator(values.by_model)] = Field(
+        {}, description="What the models are called at another OpenAI-compatible endpoint: speed=NAME, base=NAME"
+    )
+    prices: Annotated[Mapping[str, float], BeforeValidator(values.by_model)] = Field(
+        {}, description="US dollars per request where Parallel's prices do not apply: speed=0.005, base=0.01"
+    )
     max_result_chars: int = Field(60_000, ge=2_000, description="Longest text of a result, in UTF-8 bytes")
     answer_citations: bool = Field(True, description="Have web_answer name its sources")
     stream: bool = Field(True, description="Ask Parallel for a stream; turn off behind proxies that break streams")
@@ -95,6 +101,27 @@ class Settings(BaseModel):
         if "default_model" in self.model_fields_set and self.default_model not in research_models(self.max_model):
             raise ValueError("DEFAULT_MODEL is larger than MAX_MODEL: lower it, or raise MAX_MODEL")
         return self
+
+    @model_validator(mode="after")
+    def _a_budget_needs_prices(self) -> "Settings":
+        asked = (self.answer_model, *research_models(self.max_model))
+        if self.daily_budget_usd is not None and any(self.known_prices[model] is None for model in asked):
+            raise ValueError(
+                "DAILY_BUDGET_USD cannot be kept, because prices at this endpoint are not known: set "
+                "PARALLEL_MCP_PRICES for every model that may be asked, or leave the budget out"
+            )
+        return self
+
+    @property
+    def asks_parallel(self) -> bool:
+        """Whether Parallel answers, as far as the settings tell, and not another service or the sandbox."""
+        return not self.sandbox and not self.model_names and is_parallels(self.base_url)
+
+    @property
+    def known_prices(self) -> Mapping[str, float | None]:
+        """US dollars per request. None where the price is not known."""
+        table = FREE if self.sandbox else PRICES if self.asks_parallel else {}
+        return {str(model): self.prices.get(model, table.get(model)) for model in Model}
 
     @property
     def research_model(self) -> Model:

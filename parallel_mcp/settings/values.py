@@ -53,6 +53,17 @@ def pairs(value: object) -> object:
     return {name.strip(): token.strip() for name, _, token in found}
 
 
+def by_model(value: object) -> object:
+    """`speed=NAME, base=NAME` as a mapping."""
+    if not isinstance(value, str):
+        return value
+    found = [part.strip().partition("=") for part in value.split(",") if part.strip()]
+    given = {name.strip().lower(): said.strip() for name, _, said in found}
+    if len(given) < len(found) or not given.keys() <= set(map(str, Model)) or not all(given.values()):
+        raise ValueError(f"write it as speed=..., base=..., each of {', '.join(Model)} once at most")
+    return given
+
+
 def items(value: object) -> object:
     """`a, b` as a tuple."""
     if not isinstance(value, str):

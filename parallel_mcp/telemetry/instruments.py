@@ -117,7 +117,7 @@ class Chat:
 
     span: trace.Span
     attributes: dict[str, str | int]
-    price_usd: float
+    price_usd: float | None
     attempts: int = 0
     error: str | None = None
     billed: Literal["yes", "maybe", "no"] = "no"
@@ -158,9 +158,9 @@ class Chat:
     def tell(self, seconds: float) -> None:
         """Record how it ended."""
         cost = self.price_usd if self.billed != "no" else 0.0
-        self.span.set_attributes(
-            {"parallel_mcp.attempts": self.attempts, "parallel_mcp.cost_usd": cost, "parallel_mcp.billed": self.billed}
-        )
+        self.span.set_attributes({"parallel_mcp.attempts": self.attempts, "parallel_mcp.billed": self.billed})
+        if cost is not None:
+            self.span.set_attribute("parallel_mcp.cost_usd", cost)
         if self.error is not None:
             self.span.set_attribute("error.type", self.error)
             self.span.set_status(StatusCode.ERROR)
@@ -176,7 +176,7 @@ _asking: ContextVar[Chat | None] = ContextVar("asking", default=None)
 
 
 @contextmanager
-def asking(model: str, host: str, port: int | None, price_usd: float) -> Iterator[Chat]:
+def asking(model: str, host: str, port: int | None, price_usd: float | None) -> Iterator[Chat]:
     """Wraps one question to Parallel: a client span in the caller's trace, with duration and cost."""
     where: dict[str, str | int] = {"server.address": host, **({"server.port": port} if port else {})}
     attributes: dict[str, str | int] = {

@@ -135,7 +135,7 @@ def _age(row: ResearchRun) -> str:
 
 def _taken_over(row: ResearchRun) -> str:
     times = "twice" if row.attempts == 2 else f"{row.attempts} times"
-    billed = "; the first request may have been billed too" if row.cost_usd else ""
+    billed = "; the first request may have been billed too" if row.cost_usd or row.unpriced else ""
     return f"The process working on this stopped, so the question was sent {times}{billed}."
 
 
@@ -153,7 +153,7 @@ def _released_text(row: ResearchRun) -> str:
 
 def _billed(row: ResearchRun) -> str:
     """What a stopped run may cost. Unsent requests have been taken off its cost, and the sandbox is free."""
-    if round(row.cost_usd, 6) <= 0:
+    if round(row.cost_usd, 6) <= 0 and not row.unpriced:
         return "Nothing was billed."
     return "What was sent may have been billed." if row.attempts > 1 else "Its request may have been billed."
 

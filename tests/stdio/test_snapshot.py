@@ -39,6 +39,8 @@ OTHER_VALUES: dict[str, Any] = {
     "access_tokens": {"somebody": "token"},
     "allowed_hosts": ("example.org",),
     "allowed_origins": ("https://example.org",),
+    "model_names": {"speed": "sonar"},
+    "prices": {"speed": 0.25},
 }
 
 
