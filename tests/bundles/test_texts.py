@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import tomllib
 from importlib.metadata import version
 from typing import Any
@@ -46,6 +47,20 @@ def test_there_is_one_description_and_one_name() -> None:
     assert len({one["description"] for one in told}) == 1
     names = {one["name"] for one in (PROJECT, MANIFEST, PLUGIN, CLAUDE, MARKETPLACE, *MARKETPLACE["plugins"])}
     assert names == {"parallel-mcp"} == {package["identifier"] for package in REGISTRY["packages"]}
+
+
+def test_every_address_of_the_repository_is_the_one_in_pyproject() -> None:
+    addresses = PROJECT["urls"]
+    own = addresses["Source"].removeprefix("https://github.com/")
+    assert REGISTRY["name"] == f"io.github.{own}"
+    assert all(address.startswith(f"https://github.com/{own}") for address in addresses.values())
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split(
+        "\n"
+    )
+    texts = [(ROOT / name).read_bytes() for name in listed if name and (ROOT / name).is_file()]
+    repository = own.rpartition("/")[2]
+    named = {found for text in texts for found in re.findall(rf"github\.com/([\w.-]+/{repository})\b".encode(), text)}
+    assert named == {own.encode()}
 
 
 def test_the_readme_claims_the_name_in_the_registry() -> None:
