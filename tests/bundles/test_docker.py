@@ -1,6 +1,10 @@
 """The Dockerfile and the compose files, as far as possible without a container engine."""
 
+import json
+import os
+import re
 import subprocess
+import sys
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -37,3 +41,24 @@ def test_the_image_names_only_settings() -> None:
     text = Path(ROOT / "Dockerfile").read_text("utf-8")
     named = {word.partition("=")[0] for word in text.split() if word.startswith("PARALLEL_MCP_")}
     assert named and named <= {variable(name) for name in fields()}
+
+
+def test_what_the_image_starts_passes_its_own_health_check(tmp_path: Path) -> None:
+    text = (ROOT / "Dockerfile").read_text("utf-8")
+    started = [
+        word for name in ("ENTRYPOINT", "CMD") for word in json.loads(re.findall(rf"^{name} (.+)$", text, re.M)[0])
+    ]
+    check = json.loads(re.findall(r"HEALTHCHECK.*\n\s+CMD (.+)$", text, re.M)[0])
+    environ = dict(re.findall(r'(PARALLEL_MCP_\w+)="(.*?)"', text))
+    port = environ["PARALLEL_MCP_PORT"]
+    environ |= {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": str(tmp_path)}
+    environ |= {"PARALLEL_MCP_STORE": str(tmp_path / "research.sqlite3"), "PARALLEL_MCP_PORT": "0"}
+    environ |= {"PARALLEL_MCP_SANDBOX": "true", "PARALLEL_MCP_ACCESS_TOKENS": "alice:a-long-secret-of-hers"}
+    with subprocess.Popen(started, env=environ, stderr=subprocess.PIPE, text=True) as server:
+        assert server.stderr
+        bound = next(found[1] for line in server.stderr if (found := re.search(r":(\d+)/mcp", line)))
+        assert check[-1].count(f":{port}/") == 1
+        healthy = [*check[:-1], check[-1].replace(f":{port}/", f":{bound}/")]
+        done = subprocess.run(healthy, env=environ, capture_output=True, text=True, timeout=30)
+        server.terminate()
+    assert (done.returncode, server.returncode) == (0, 0), done.stderr
