@@ -177,7 +177,7 @@ async def test_a_client_that_asks_the_same_while_it_is_unanswered_gets_that_call
     upstream: Upstream, monkeypatch: pytest.MonkeyPatch, mode: Any
 ) -> None:
     """As clients do that time out without a word: they leave the first call as it is."""
-    monkeypatch.setattr("parallel_mcp.hosts.waits.AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr("parallel_mcp.hosts.waits.AGAIN_SECONDS", 1e-6)
     upstream.hold()
     server = build(Settings(api_key="k", base_url=upstream.url, store="memory:"))
     async with McpClient(server, mode=mode) as client, anyio.create_task_group() as group:
