@@ -15,6 +15,7 @@ import tempfile
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -144,10 +145,10 @@ async def first_process(upstream: Upstream, folder: Path) -> None:
     await check(upstream, store)
 
 
-async def previous_version(upstream: Upstream, folder: Path) -> None:
+async def previous_version(upstream: Upstream, folder: Path, commit: str | None = None) -> None:
     """The wheel of an older commit is still finishing when this version starts and asks on the same store."""
     store = folder / "research.sqlite3"
-    python = await anyio.to_thread.run_sync(_previous, folder)
+    python = await anyio.to_thread.run_sync(_previous, folder, commit)
     # Without the folder of this version on its path.
     async with under_way(upstream, store, (str(python), "-P")) as (front, gate):
         await front.stdin.aclose()
@@ -164,10 +165,10 @@ async def previous_version(upstream: Upstream, folder: Path) -> None:
     await check(upstream, store)
 
 
-def _previous(folder: Path) -> Path:
+def _previous(folder: Path, commit: str | None) -> Path:
     """The interpreter of a separate environment with the wheel of an older commit."""
     log = ["git", "log", "--diff-filter=A", "--format=%H", "--", ENGINES_SINCE]
-    commit = os.environ.get("PREVIOUS") or subprocess.check_output(log, cwd=ROOT, text=True).split()[-1]
+    commit = commit or subprocess.check_output(log, cwd=ROOT, text=True).split()[-1]
     tree, wheels, venv = folder / "tree", folder / "wheels", folder / "venv"
     tree.mkdir()
     archive = subprocess.run(["git", "archive", commit], cwd=ROOT, check=True, stdout=subprocess.PIPE)
@@ -218,6 +219,5 @@ if __name__ == "__main__":
     parser.add_argument("trials", nargs="*", metavar="TRIAL", help=", ".join(TRIALS))
     parser.add_argument("--previous", metavar="COMMIT", help="the first that had engines, unless given")
     given = parser.parse_args()
-    if given.previous:
-        os.environ["PREVIOUS"] = given.previous
+    TRIALS["previous-version"] = partial(previous_version, commit=given.previous)
     sys.exit(anyio.run(main, given.trials or list(TRIALS)))

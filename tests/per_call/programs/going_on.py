@@ -3,7 +3,7 @@
 import json
 import re
 
-LIMIT = 20
+LIMIT = 100
 
 
 def arguments(text, question):
@@ -15,13 +15,14 @@ def arguments(text, question):
 
 async def answer(call, question):
     """Call until it is answered, and print the answer."""
-    calls, given, texts = 0, {"question": question}, []
+    calls, lost, given, texts = 0, 0, {"question": question}, []
     while given is not None and calls < LIMIT:
         calls += 1
         try:
             texts.append(str(await call(given)))
         except Exception as error:  # the framework's own limit; a model would ask the same again
+            lost += 1
             texts.append(f"{type(error).__name__}: {error}")
             continue
         given = arguments(texts[-1], question)
-    print(json.dumps({"calls": calls, "texts": [text[:2000] for text in texts]}))
+    print(json.dumps({"calls": calls, "lost": lost, "texts": [text[:2000] for text in texts]}))
