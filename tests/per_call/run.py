@@ -1,9 +1,9 @@
 """One request per question, whatever the framework does: `python -m tests.per_call.run [--seconds 8 70] [FRAMEWORK]...`
 
-Four start a server for each call. The last two give up on a call after 5 s, and may lose one of them; two if the machine
-is so busy that the engine takes 5 s to start. Each runs twice, with an endpoint of the tests and with `--sandbox`.
-Installs the newest release of each framework into its own folder. Not part of the tests, because it takes minutes and a
-package registry.
+Four start a server for each call. The last two give up on a call after 5 s and may lose one; two on a machine so busy
+that the engine takes 5 s to start. Each runs twice, with an endpoint of the tests and with `--sandbox`. Installs the
+newest release of each framework into its own folder. Not part of the tests, because it takes minutes and a package
+registry.
 """
 
 import argparse
