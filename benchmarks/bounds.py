@@ -76,7 +76,7 @@ async def listed() -> int:
 
 BOUNDS: dict[str, tuple[float, Round]] = {
     "first progress after the call": (0.3, first_progress),
-    "process gone after the end of stdin": (1.0, end_of_stdin),
+    "process exited after the end of stdin": (1.0, end_of_stdin),
     "upstream request closed after a cancel": (1.0, cancelled),
 }
 

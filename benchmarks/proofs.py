@@ -105,7 +105,7 @@ MUTANTS = (
         ("settle_own(given.unsent and 'unsent' or 'maybe')", "settle_own('maybe')"),
     ),
     Mutant(
-        "the waiters who keep a research going",
+        "the waiters who keep a research run going",
         (
             'if db.execute("SELECT 1 FROM waiting WHERE id = ?", (research_id,)).fetchone():',
             'if db.execute("SELECT 1 FROM waiting WHERE id = ?", ("",)).fetchone():',
@@ -113,7 +113,7 @@ MUTANTS = (
         ("if not waiting(row.id) then", "if true then"),
     ),
     Mutant(
-        "the rule that a cancelled question is asked anew",
+        "the rule that a cancelled question is asked again",
         (
             "SET status = 'cancelled', key = NULL, due = NULL, finished_at = ?,\"\n"
             '                " may_be_billed = 1 WHERE id = ?",',
@@ -134,8 +134,8 @@ def main() -> None:
     wrong = 0
     with redis_running("--appendonly", "no") as server, asyncio.Runner() as runner:
         wait = runner.get_loop().run_until_complete
-        wrong += not survives("SQLite as it is", in_memory(), at_once, given.examples)
-        wrong += not survives("Redis as it is", in_redis(server.socket_url), wait, given.examples)
+        wrong += not survives("SQLite unchanged", in_memory(), at_once, given.examples)
+        wrong += not survives("Redis unchanged", in_redis(server.socket_url), wait, given.examples)
         for mutant in MUTANTS:
             store = in_memory(sqlite_with(mutant.sqlite))
             wrong += survives(f"SQLite without {mutant.without}", store, at_once, given.examples)
@@ -161,7 +161,7 @@ def survives(name: str, store: Open, wait: Wait, examples: int) -> bool:
         try:
             drive(store, wait, how)
         except AssertionError as error:
-            broken = (str(error).splitlines() or ["a row is not what it must be"])[0]
+            broken = (str(error).splitlines() or ["a row is not as expected"])[0]
     print(f"{'holds ' if broken is None else 'caught'} {name} ({time.monotonic() - began:.1f} s)", end="")
     print("" if broken is None else f": {broken}", flush=True)
     return broken is None

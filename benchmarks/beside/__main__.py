@@ -37,17 +37,17 @@ ROWS = {
     "discovered": "the same after server/discover, ms",
     "first": "start to the first answer, ms",
     "listed": "tools/list, bytes",
-    "cpu": "CPU a call, ms",
+    "cpu": "CPU per call, ms",
     "p50": "p50, ms",
     "p95": "p95, ms",
     "p99": "p99, ms",
     "rate": "calls/s, {in_flight} in flight",
-    "rate_cpu": "CPU a call then, ms",
+    "rate_cpu": "CPU per call at that rate, ms",
     "rate_failed": "of {rate_calls} calls failed",
     "burst": "{burst} x {burst_seconds:g} s at once, s",
     "burst_failed": "of them failed",
-    "memory_start": "MB at the start",
-    "memory_after": "MB after all this",
+    "memory_start": "MB after start",
+    "memory_after": "MB afterwards",
 }
 NEVER_ZERO = {"rate_failed", "burst_failed"}
 
@@ -173,7 +173,7 @@ def _shown(value: float | None) -> str:
 def tables(found: Found, servers: list[Server], size: Size) -> str:
     """One Markdown table per transport and kind."""
     parts = []
-    titles = {"answer": "web_answer and its like", "research": "deep_research and its like"}
+    titles = {"answer": "web_answer or similar", "research": "deep_research or similar"}
     for transport, kind in dict.fromkeys((transport, kind) for transport, kind, _ in found):
         columns = {
             server: medians(found[transport, kind, server.name])

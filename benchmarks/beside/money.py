@@ -205,7 +205,7 @@ def _cell(price: float | None) -> str:
 
 def shown(bills: dict[str, Bill], servers: list[Server]) -> str:
     """Markdown."""
-    lines = ["| upstream requests for each answer | " + " | ".join(server.title for server in servers) + " |"]
+    lines = ["| upstream requests per answer | " + " | ".join(server.title for server in servers) + " |"]
     lines.append("|---" * (len(servers) + 1) + "|")
     for label, events in [
         *((event.__name__.replace("_", " "), (event,)) for event in TRACE),

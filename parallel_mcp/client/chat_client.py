@@ -73,8 +73,8 @@ class SendTracker:
 class ChatClient:
     """Asks Parallel's Chat API over `http`.
 
-    `timeouts` are seconds for a whole answer by model, `prices` are US dollars per request, None where not known.
-    `names` are what another service calls the models, and `elsewhere` has each answer say where it is from. A gateway
+    `timeouts` are seconds for a whole answer by model, `prices` are US dollars per request, None if unknown.
+    `names` are what another service calls the models, and `elsewhere` makes each answer say where it is from. A gateway
     timeout that arrives after `late_seconds` is not treated as a refusal, because the work had begun.
     """
 

@@ -119,7 +119,7 @@ class Settings(BaseModel):
 
     @property
     def known_prices(self) -> Mapping[str, float | None]:
-        """US dollars per request. None where the price is not known."""
+        """US dollars per request. None if the price is unknown."""
         table = FREE if self.sandbox else PRICES if self.asks_parallel else {}
         return {str(model): self.prices.get(model, table.get(model)) for model in Model}
 
