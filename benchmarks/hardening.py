@@ -1,8 +1,8 @@
-"""What a normal call pays for each bound that holds attackers off: python -m benchmarks.hardening [--write PAGE]
+"""The cost for a normal call of each limit against attackers: python -m benchmarks.hardening [--write PAGE]
 
-Each bound is exercised as one normal call does it, with it and without it, in turns: the CPU of this process and its
-worker, the least of some rounds. What is pure addition has nothing to compare with. Beside it stands its share of a
-whole call over HTTP to the server as a process, measured in the same run.
+Each limit is exercised as in one normal call, alternating with and without it: the CPU of this process and its worker,
+the minimum of several rounds. A pure addition has nothing to compare with. Also shown is its share of a complete call
+over HTTP to the server as a process, measured in the same run.
 """
 
 import argparse
@@ -66,7 +66,7 @@ BODY = json.dumps(
 
 @dataclass(frozen=True)
 class Bound:
-    """What a call does for it, and what it would do otherwise; None where that is nothing."""
+    """What a call does for it, and what it would do otherwise, or None if nothing."""
 
     name: str
     bounded: Call
@@ -82,14 +82,14 @@ def _called(work: Callable[[], object]) -> Call:
 
 
 def _cpu_ns() -> int:
-    """Of this process, and of its worker, which is idle now."""
+    """The CPU of this process and of its worker, which is idle now."""
     lists = Path("/proc/self/task").glob("*/children")
     workers = [Path("/proc", pid, "schedstat") for file in lists for pid in file.read_text("utf-8").split()]
     return time.process_time_ns() + sum(int(file.read_text("utf-8").split()[0]) for file in workers)
 
 
 async def _least_us(calls: Iterator[tuple[str, Call]], number: int) -> dict[str, float]:
-    """Microseconds of CPU a call, by name; they take turns."""
+    """Microseconds of CPU per call, by name. They take turns."""
     todo = list(calls)
     least = dict.fromkeys((name for name, _ in todo), float("inf"))
     for _ in range(ROUNDS):
@@ -155,7 +155,7 @@ def _validation() -> Bound:
 
 @asynccontextmanager
 async def _connections() -> AsyncIterator[Bound]:
-    """A request over a connection that is kept, with this protocol and with uvicorn's own."""
+    """A request over a kept connection, with this protocol and with uvicorn's own."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await receive()
@@ -186,7 +186,7 @@ def _logs() -> Bound:
     form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
     handlers = [logging.StreamHandler(StringIO()) for _ in range(2)]
     handlers[0].setFormatter(Discreet(form))
-    # As slow as it gets: it counts, and leaves nothing out.
+    # The slowest case: it counts, and skips nothing.
     handlers[0].addFilter(RateLimit(clock=iter(range(0, 10**9, 60)).__next__))
     handlers[1].setFormatter(logging.Formatter(form))
 
@@ -292,7 +292,7 @@ async def _line(bound: Bound, whole: dict[str, float]) -> str:
 
 
 def main() -> None:
-    """The command."""
+    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3, help="of the whole calls")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="put the table between the page's markers")

@@ -1,11 +1,11 @@
 """How responses are read, however large or hostile: python -m benchmarks.parsing [--recorded DIR] [--quick]
 
-- The recorded runs: milliseconds to read and understand each, and how many `json.loads` of its body that is.
-- Hostile streams of 10 MB and texts of 30 MB: seconds for a third and for the whole, and bytes of memory a character.
-- The longest time for which the whole server holds its event loop meanwhile, beside that of an ordinary answer. The
-  endpoint is a process of its own, so that the loop is the server's alone.
+- The recorded runs: milliseconds to read and understand each, also in multiples of `json.loads` of its body.
+- Hostile streams of 10 MB and texts of 30 MB: seconds for a third and for all of it, and bytes of memory per character.
+- The longest time for which the server blocks its event loop, compared with an ordinary answer. The endpoint is a
+  separate process, so that only the server uses the loop.
 
-Exits with 1 where a bound does not hold.
+Exits with 1 if a bound does not hold.
 """
 
 import argparse
@@ -105,7 +105,7 @@ def _bytes(work: Callable[[], object]) -> int:
 
 
 def recorded(folder: Path) -> bool:
-    """Print what the recorded runs take; True where that is within bounds."""
+    """Print the time for the recorded runs. Returns whether it is within bounds."""
     held = True
     for name, bound in RECORDED_MS.items():
         body = (folder / f"{name}.json").read_bytes()
@@ -123,7 +123,7 @@ def recorded(folder: Path) -> bool:
 
 
 def hostile(streams_mb: int, texts_mb: int) -> bool:
-    """Print time and memory by size; True where both are within bounds."""
+    """Print time and memory by size. Returns whether both are within bounds."""
     held = True
     schema = {"type": "object", "properties": {"a": {"type": "string"}}}
     questions = {
@@ -142,7 +142,7 @@ def hostile(streams_mb: int, texts_mb: int) -> bool:
 
 
 def _grown(label: str, megabytes: int, question: Question, body_of: Callable[[int], bytes]) -> bool:
-    """One kind at a third of the size and at the whole."""
+    """One kind at a third of the size and at full size."""
 
     def read(body: bytes) -> None:
         try:
@@ -204,7 +204,7 @@ def _endpoint(names: dict[str, tuple[str, str, int]]) -> Iterator[str]:
 
 
 async def _longest_hold(work: Callable[[], Any]) -> float:
-    """How late a sleep of a millisecond came back at worst, in seconds."""
+    """The worst delay of a one-millisecond sleep, in seconds."""
     longest = 0.0
     over = anyio.Event()
 
@@ -223,7 +223,7 @@ async def _longest_hold(work: Callable[[], Any]) -> float:
 
 
 async def holds(streams_mb: int, texts_mb: int) -> bool:
-    """Print the longest hold of the loop for each kind; True where all are within the bound."""
+    """Print the longest time that each kind blocks the loop. Returns whether all are within the bound."""
     names = {f"{kind}, {streams_mb} MB": ("stream", kind, streams_mb * MB) for kind in STREAMS}
     names |= {f"{kind}, {texts_mb} MB": ("text", kind, texts_mb * MB) for kind in TEXTS}
     names |= {f"{kind}, {texts_mb} MB in one event": ("event", kind, texts_mb * MB) for kind in TEXTS}
@@ -240,7 +240,7 @@ async def holds(streams_mb: int, texts_mb: int) -> bool:
 
 
 def main() -> int:
-    """The exit status."""
+    """Run it. Returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recorded", type=Path, default=Path(__file__).parents[2] / "shared" / "wire")
     parser.add_argument("--quick", action="store_true", help="3 MB and 10 MB in place of 10 MB and 30 MB")

@@ -1,9 +1,9 @@
 """Whether one HTTP process stays small: python -m benchmarks.beside.scale [--write PAGE]
 
-Two trials of `parallel-mcp http` on SQLite, against the stub. Runs that wait, at once, each by a call that waits for
-it: what the process holds, and how much of a core it takes while nothing comes. Then calls one after the other, and
-sessions of a new connection, a handshake, a list and a call each: what it holds after the first tenth of them, when
-everything is loaded that will be, and at the end. The exit status is 1 where a figure is over its bound.
+Two trials of `parallel-mcp http` on SQLite, against the stub. First, many runs at once, each with a call that waits for
+it: the process's memory, and how much of a core it uses while nothing arrives. Then calls one after the other, and
+sessions with a new connection, a handshake, a list and a call each: memory after the first tenth of them, when
+everything has been loaded, and at the end. The exit status is 1 if a figure is over its bound.
 """
 
 import argparse
@@ -25,7 +25,7 @@ LONG_SECONDS = 3600.0
 
 
 async def _waiting(server: Server, stub: Stub, runs: int, seconds: float) -> list[str]:
-    """A line for each figure; those over their bound say so."""
+    """A line per figure. Those over their bound say so."""
     await stub.takes(LONG_SECONDS)
     tool = server.tool("research")
     assert tool is not None
@@ -36,7 +36,7 @@ async def _waiting(server: Server, stub: Stub, runs: int, seconds: float) -> lis
             ]
             while await _working(here) < runs:
                 await asyncio.sleep(0.5)
-            # The burst itself is not what is asked here.
+            # The burst itself is not measured here.
             await asyncio.sleep(5)
             cpu = here.cpu_seconds()
             await asyncio.sleep(seconds)
@@ -54,7 +54,7 @@ async def _waiting(server: Server, stub: Stub, runs: int, seconds: float) -> lis
 
 
 async def _working(here: Running) -> int:
-    """How many runs of the caller are under way, page by page of the history."""
+    """The number of the caller's runs in flight, counted page by page from the history."""
     before, count = "", 0
     while True:
         line = await here.channel.request("resources/read", {"uri": f"research://{before}"})
@@ -95,7 +95,7 @@ async def _call(here: Running, number: int) -> None:
 
 
 async def _meet(here: Running, number: int) -> None:
-    """Hosts that come, shake hands, look at the tools, ask once and go."""
+    """Hosts that connect, initialize, list the tools, ask once and leave."""
     assert isinstance(here.channel, Posts)
     tool = here.server.tool("answer")
     assert tool is not None
@@ -117,7 +117,7 @@ async def _measured(given: argparse.Namespace, server: Server) -> list[str]:
 
 
 def main() -> int:
-    """The exit status."""
+    """Run it. Returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--waiting", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=20, help="how long the CPU of those that wait is measured")

@@ -61,7 +61,7 @@ class Events:
 
     def _line(self, line: bytes) -> None:
         if line.startswith(b"data: {"):
-            # Nearly every line there is, and the rest of this costs four times as much.
+            # Nearly every line is like this, and the general case costs four times as much.
             try:
                 self._data.append(line[6:].decode())
                 return

@@ -32,7 +32,7 @@ class Link:
 
 
 def is_plain_url(text: str) -> bool:
-    """Whether a text is one whole URL that nothing stands beside, and no punctuation ends."""
+    """Whether a text is one complete URL and nothing else, without trailing punctuation."""
     return _PLAIN_URL.match(text) is not None
 
 

@@ -110,7 +110,7 @@ class Assembly:
 
 
 def _only_words(data: str) -> str | None:
-    """The words of a chunk that says nothing else, as nearly all do; None for any other."""
+    """The words of a chunk that contains nothing else, like nearly all, or None."""
     try:
         chunk = from_json(data)
         (choice,) = chunk["choices"]

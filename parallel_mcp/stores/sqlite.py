@@ -307,7 +307,7 @@ class SQLiteStore:
         return await self._run(work)
 
     async def charge(self, scope: Scope, model: str, price_usd: float, budget_usd: float | None) -> int:
-        """See Store. Where no budget depends on it, the line is written a moment later."""
+        """See Store. If there is no budget, the line is written a moment later."""
         charge = secrets.randbits(62)
         at = self._clock()
 
