@@ -191,7 +191,7 @@ def ends(runs: int, folder: str) -> bool:
 def main(runs: int, kills: int, rounds: int) -> int:
     """Print the tables. Returns the exit status."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        held = [start(runs, folder), commands(max(runs // 4, 1)), ends(rounds, folder)]
+        held = [start(runs, folder), commands(max(runs // 2, 3)), ends(rounds, folder)]
         left, seconds = killed(kills, f"{folder}/research.sqlite3")
         print(f"{kills} starts killed at random: {left} processes left, {seconds:.1f} s after the last")
     return 0 if all(held) and not left else 1

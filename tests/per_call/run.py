@@ -30,7 +30,7 @@ FRAMEWORKS = {
     "google_adk": ["google-adk[mcp]"],
 }
 QUESTION = "What happens when a replica is killed?"
-AT_ONCE = 4
+AT_ONCE = 2
 
 SLOW = """
 import os, sys
