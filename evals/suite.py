@@ -127,10 +127,20 @@ async def play(case: Case, model: AsyncOpenAI, name: str, channel: Channel) -> l
                     messages.append({"role": "tool", "tool_call_id": called.id, "content": text})
                     if calls[-1].structure.get("status") == "working" and not case.holds:
                         gate.open.set()
+                        await _finished(server, calls[-1].structure["research_id"])
             done.append(Done(calls, message.content or ""))
         gate.open.set()
         await anyio.lowlevel.checkpoint()
         return done
+
+
+async def _finished(server: Client, research_id: str) -> None:
+    """Wait until a run has ended, by reading it, so that the machine's speed does not count against the model."""
+    while True:
+        (content,) = (await server.read_resource(f"research://{research_id}/json")).contents
+        if json.loads(getattr(content, "text", ""))["status"] != "working":
+            return
+        await anyio.sleep(0.05)
 
 
 def _offered(tool: Tool, described: bool) -> ChatCompletionToolParam:
