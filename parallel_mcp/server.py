@@ -188,6 +188,7 @@ def _principal_resolver(
     `sandbox_key`. That differs from process to process, so it does not identify the payer of its rows.
     """
     own_key = "sandbox" if sandbox_key else _key(settings)
+    own_payer = payer_of(own_key, origin) if own_key is not None else ""
 
     def who(ctx: Context[AppContext, Any] | None) -> Principal:
         request = ctx.request_context.request if ctx is not None else None
@@ -195,8 +196,8 @@ def _principal_resolver(
         key = brought if settings.bring_your_own_key and request is not None else own_key
         if key is None:
             raise errors.KeyMissing(settings.key_fault)
-        scope = Scope(caller, payer_of(key, origin), origin)
-        return Principal(scope, sandbox_key or key, brought=brought is not None)
+        payer = own_payer if key is own_key else payer_of(key, origin)
+        return Principal(Scope(caller, payer, origin), sandbox_key or key, brought=brought is not None)
 
     return who
 

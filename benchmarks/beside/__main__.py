@@ -8,10 +8,12 @@ Markdown table. Needs Linux (for /proc), and npm for the servers that come from 
     --metrics start cpu              some of: start, calls (CPU, p50, p95, p99), rate, burst, memory
     --transports stdio               or http
     --kinds answer                   or research
+    --rounds N                       3 where nothing is said: eight minutes in all on an idle machine with two cores
     --quick                          2 rounds with a third of the calls, for a quick look during development
     --servers FILE                   another table
     --json FILE                      every round's figures
-    --write docs/performance.md      write the table between the page's markers
+    --write docs/performance.md README.md
+                                     write the tables, and two rows of them, between the pages' markers
 """
 
 import argparse
@@ -21,7 +23,7 @@ import statistics
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -50,6 +52,8 @@ ROWS = {
     "memory_after": "MB afterwards",
 }
 NEVER_ZERO = {"rate_failed", "burst_failed"}
+IN_SHORT = ("cpu", "rate")
+"""The two rows that the README shows."""
 
 Figures = dict[str, float]
 Found = dict[tuple[str, str, str], list[Figures]]
@@ -170,7 +174,7 @@ def _shown(value: float | None) -> str:
     return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.2f}" if value < 1 else f"{value:.1f}"
 
 
-def tables(found: Found, servers: list[Server], size: Size) -> str:
+def tables(found: Found, servers: list[Server], size: Size, rows: Collection[str] = tuple(ROWS)) -> str:
     """One Markdown table per transport and kind."""
     parts = []
     titles = {"answer": "web_answer or similar", "research": "deep_research or similar"}
@@ -182,7 +186,7 @@ def tables(found: Found, servers: list[Server], size: Size) -> str:
         }
         lines = [f"| {transport}, {titles[kind]} | " + " | ".join(server.title for server in columns) + " |"]
         lines.append("|---" * (len(columns) + 1) + "|")
-        for row, label in ROWS.items():
+        for row, label in ((row, label) for row, label in ROWS.items() if row in rows):
             values = [figures.get(row) for figures in columns.values()]
             if any(values) or (row not in NEVER_ZERO and any(value is not None for value in values)):
                 name = label.format_map(vars(size))
@@ -201,9 +205,9 @@ def _arguments() -> tuple[argparse.Namespace, Size]:
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--write", type=Path)
+    parser.add_argument("--write", type=Path, nargs="+", default=())
     given = parser.parse_args()
-    given.rounds = given.rounds or (2 if given.quick else 5)
+    given.rounds = given.rounds or (2 if given.quick else 3)
     return given, Size(calls=100, rate_calls=400) if given.quick else Size()
 
 
@@ -220,8 +224,12 @@ def main() -> None:
     if given.json:
         rounds: dict[str, Any] = {" ".join(key): figures for key, figures in found.items()}
         given.json.write_text(json.dumps(rounds, indent=1), "utf-8")
-    if given.write:
-        page.write(given.write, "beside", text)
+    in_short = {key: rounds for key, rounds in found.items() if key[:2] == ("stdio", "answer")}
+    for file in given.write:
+        if page.has(file, "beside in short"):
+            page.write(file, "beside in short", tables(in_short, servers, size, IN_SHORT))
+        else:
+            page.write(file, "beside", text)
 
 
 if __name__ == "__main__":

@@ -17,8 +17,8 @@ _numbers = itertools.count(1)
 class Size:
     """How many of each to run."""
 
-    calls: int = 300
-    rate_calls: int = 1000
+    calls: int = 200
+    rate_calls: int = 800
     in_flight: int = 200
     burst: int = 300
     burst_seconds: float = 3.0

@@ -24,6 +24,11 @@ def circumstances(servers: list[Server], module: str) -> str:
     )
 
 
+def has(page: Path, name: str) -> bool:
+    """Whether the page has markers of that name."""
+    return f"<!-- {name} -->" in page.read_text("utf-8")
+
+
 def write(page: Path, name: str, text: str) -> None:
     """Write the text between the page's markers of this name."""
     begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
