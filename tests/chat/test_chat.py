@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from parallel_mcp import chat, errors
 from parallel_mcp.chat import CUT_SHORT, GARBLED, NAMED_BY_MODEL, Assembly, Events, Reading, Reply
 from parallel_mcp.chat.answer import TOO_LONG
+from parallel_mcp.chat.links import is_plain_url, links_in
 from parallel_mcp.errors import ParallelError
 from parallel_mcp.models import Answer, Question
 
@@ -597,3 +598,43 @@ def test_a_key_that_is_repeated_is_hidden_wherever_a_cut_may_fall() -> None:
         with pytest.raises(errors.AnswerUnreadable) as caught:
             chat.parse(("x" * (padding % 80) + key).encode(), hide)
         assert key[:4] not in str(caught.value)
+
+
+# What URLs are made of, and what ends one, stands beside it, or is no part of it.
+URL_PARTS = [
+    "https://",
+    "http://",
+    "HTTP://",
+    "a.example",
+    "b-c.example.",
+    "/",
+    "path",
+    "_",
+    "%20",
+    "?q=1",
+    "&b",
+    "#top",
+]
+AROUND = [".", ",", ")", "(", "*", "~", " ", "]", "<", ">", "-", ":", "@", "é", "\n", ",https://d.example"]
+
+
+@given(st.lists(st.sampled_from(URL_PARTS + AROUND), max_size=8).map("".join))
+def test_a_plain_url_is_one_that_is_found_as_it_stands(text: str) -> None:
+    if is_plain_url(text):
+        assert [(link.url, link.title) for link in links_in(text)] == [(text, "")]
+
+
+def test_urls_are_mostly_plain() -> None:
+    for url in ("https://example.com", "https://example.com/", "http://a.example/b/c-d?e=f&g=%20h#i"):
+        assert is_plain_url(url), url
+
+
+@given(st.lists(st.text(max_size=20), min_size=1, max_size=8), st.sampled_from(["role", "name", "usage"]))
+def test_words_are_the_same_however_plain_their_chunks_are(words: list[str], more: str) -> None:
+    def body(beside: dict[str, Any]) -> list[str]:
+        return [json.dumps({"choices": [{"delta": {"content": word, **beside}}]}) for word in words]
+
+    plain, other = Assembly(), Assembly()
+    for one, two in zip(body({}), body({more: None}), strict=True):
+        assert plain.feed(one) == other.feed(two)
+    assert plain.said == other.said
