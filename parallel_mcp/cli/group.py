@@ -15,6 +15,7 @@ from parallel_mcp.cli.key import key
 from parallel_mcp.cli.options import NAME, OwnOptionsFirstGroup, no_front, setting_flags
 from parallel_mcp.cli.sandbox import sandbox
 from parallel_mcp.cli.serving import engine, http, serve_stdio, stdio
+from parallel_mcp.text import clean
 
 
 class _Main(OwnOptionsFirstGroup):
@@ -27,9 +28,9 @@ class _Main(OwnOptionsFirstGroup):
             try:
                 return super().invoke(ctx)
             except click.UsageError as error:
-                if not as_json:
-                    raise
-                raise Misused(error.format_message()) from None
+                # It may quote an argument.
+                words = clean(error.format_message())
+                raise (Misused(words) if as_json else click.UsageError(words, error.ctx)) from None
 
 
 @click.group(cls=_Main, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})

@@ -24,6 +24,11 @@ IDLE_SECONDS = 2.0
 """How long an idle connection is kept: less than servers do (5 s is common), because a request on a connection
 that is being closed is lost, and may be billed."""
 
+_ENCODINGS = ("gzip", "deflate")
+
+_PART_BYTES = 16 * 1024
+"""How much of a body is decompressed at a time: 16 MB at most come of it."""
+
 SENT = "sent"
 """The request extension with the function to call when the request leaves."""
 
@@ -44,9 +49,16 @@ def open_http(base_url: str) -> httpx2.AsyncClient:
         timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS),
         follow_redirects=False,
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-        headers={"user-agent": "parallel-mcp"},
+        headers={"user-agent": "parallel-mcp", "accept-encoding": ", ".join(_ENCODINGS)},
+        event_hooks={"response": [_encoded_once]},
         trust_env=False,
     )
+
+
+async def _encoded_once(response: httpx2.Response) -> None:
+    """Raise DecodingError for other encodings: compressed twice, a kilobyte holds a gigabyte."""
+    if response.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity", *_ENCODINGS):
+        raise httpx2.DecodingError("an encoding that was not accepted")
 
 
 def _transport(base_url: str) -> httpx2.AsyncBaseTransport:
@@ -134,7 +146,7 @@ class _Body(httpx2.AsyncByteStream):
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         with _mapped():
-            while part := await self._response.content.readany():
+            while part := await self._response.content.read(_PART_BYTES):
                 yield part
 
     async def aclose(self) -> None:

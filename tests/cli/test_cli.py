@@ -73,6 +73,13 @@ def test_wrong_usage_exits_with_2_and_says_what_is_wrong(tmp_path: Path, args: l
     assert "Traceback" not in done.stderr
 
 
+def test_an_argument_that_is_quoted_in_an_error_is_no_markup_for_the_terminal(tmp_path: Path) -> None:
+    done = run(tmp_path, "answer", "Why?", "--output-schema", "\x1b]8;;https://evil.example\x07no such file")
+    assert done.returncode == 2
+    assert "no such file" in done.stderr
+    assert not {"\x1b", "\x07"} & set(done.stderr)
+
+
 async def test_answers_come_from_parallel_where_a_key_is_set(upstream: Upstream, tmp_path: Path) -> None:
     env = {"PARALLEL_API_KEY": "k", "PARALLEL_BASE_URL": upstream.url}
     done = await anyio.to_thread.run_sync(lambda: run(tmp_path, "research", "Why?", **env))

@@ -2,10 +2,12 @@
 
 import asyncio
 import gc
+import gzip
 import json
 import logging
 import threading
 import traceback
+import tracemalloc
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -155,6 +157,24 @@ async def test_a_refusal_that_will_not_pass_is_not_tried_again(upstream: Upstrea
         assert (await ask.failing()).status == status
     assert len(upstream.received) == 1
     assert not ask.on_progress
+
+
+async def test_a_body_that_was_compressed_twice_is_never_unpacked(upstream: Upstream) -> None:
+    body = gzip.compress(gzip.compress(bytes(50_000_000)))
+
+    async def reply(_: Received) -> Response:
+        return Response(body, headers={"content-encoding": "gzip, gzip"})
+
+    upstream.reply = reply
+    async with asking(upstream.url) as ask:
+        tracemalloc.start()
+        try:
+            assert isinstance(await ask.failing(), errors.AnswerUnreadable)
+            _, most = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert most < 5_000_000
+    assert upstream.received[0].headers["accept-encoding"] == "gzip, deflate"
 
 
 async def test_three_refusals_are_enough(upstream: Upstream) -> None:
