@@ -18,6 +18,6 @@ VOLUME ["/data"]
 EXPOSE 8765
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8765/healthz', timeout=2)"]
-# `docker run -i --rm IMAGE stdio` speaks MCP over pipes in place of HTTP.
+# `docker run -i --rm IMAGE stdio` serves MCP over pipes instead of HTTP.
 ENTRYPOINT ["parallel-mcp"]
 CMD ["http"]
