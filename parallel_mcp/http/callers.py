@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from parallel_mcp import telemetry
+from parallel_mcp.compat.authority import malformed
 from parallel_mcp.research import caller_of
 from parallel_mcp.server import NAME
 from parallel_mcp.settings import Settings
@@ -103,7 +104,7 @@ class AuthMiddleware:
             await self._app(scope, receive, send)
             return
         request = Request(scope)
-        refusal = await self._security.validate_request(request)
+        refusal = malformed(request.headers) or await self._security.validate_request(request)
         if refusal is None:
             caller = self._caller(request)
             if isinstance(caller, AuthFailure):

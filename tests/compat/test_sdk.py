@@ -80,6 +80,12 @@ async def test_http_errors__the_refusal_quotes_the_request(plain: httpx2.AsyncCl
     assert "words of a question" in response.text
 
 
+async def test_authority__any_text_is_a_port(plain: httpx2.AsyncClient) -> None:
+    headers = {**BOTH, "host": "localhost:1@evil.example", "origin": "http://localhost:1@evil.example"}
+    listing = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    assert (await plain.post("/mcp", json=listing, headers=headers)).status_code == 200
+
+
 async def test_unknown_names__an_unknown_tool_is_a_result_and_no_protocol_error() -> None:
     async with Client(plain_server()) as client:
         result = await client.call_tool("no_such_tool", {})

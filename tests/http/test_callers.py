@@ -185,6 +185,27 @@ async def test_only_names_of_this_server_are_served_on_whatever_address(
         assert (await _status(url, ("host", sent))).status_code == status
 
 
+@pytest.mark.parametrize(
+    "authority",
+    [
+        *(
+            "localhost:1@evil.example",
+            "localhost:evil.example",
+            "localhost:",
+            "localhost:1/x",
+            "[::1]:1@evil",
+            "[::1]evil",
+        )
+    ],
+)
+async def test_a_name_of_this_server_with_anything_but_a_port_behind_it_is_refused(
+    served: Serve, authority: str
+) -> None:
+    async with served() as url:
+        assert (await _status(url, ("host", authority))).status_code == 421
+        assert (await _status(url, ("origin", f"http://{authority}"))).status_code == 403
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
 async def test_bound_to_every_address_foreign_hosts_and_origins_are_refused(upstream: Upstream, host: str) -> None:
     environment = {"PARALLEL_API_KEY": "k", "PARALLEL_BASE_URL": upstream.url, "PARALLEL_MCP_ACCESS_TOKENS": TOKENS}
