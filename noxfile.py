@@ -156,9 +156,9 @@ def _npm(session: nox.Session, folder: str, *only: str) -> str:
 
 @nox.session
 def hosts(session: nox.Session) -> None:
-    """The real claude, codex, gemini, opencode and qwen connect to what `parallel-mcp install` wrote (1.6 GB).
+    """Connect the real claude, codex, gemini, opencode and qwen to what `parallel-mcp install` wrote (1.6 GB).
 
-    `nox -s hosts -- qwen-code` tries that one alone (150 MB).
+    `nox -s hosts -- qwen-code` tries only that one (150 MB).
     """
     session.install("-e", ".[test]")
     environ = {"HOSTS_NODE_DIR": _npm(session, "tests/hosts", *session.posargs)}

@@ -68,7 +68,7 @@ def _consent(settings: Settings, fault: str | None, yes: bool) -> None:
     if not sys.stdin.isatty():
         raise Misused("--live sends one paid question: add --yes.")
     price = settings.known_prices[Model.SPEED]
-    cost = "at a price that is not known" if price is None else f"for about ${price:.3f}"
+    cost = "at an unknown price" if price is None else f"for about ${price:.3f}"
     question = f"Send one question to {urlsplit(settings.base_url).netloc}, {cost}?"
     click.confirm(question, default=False, abort=True, err=True)
 

@@ -205,7 +205,7 @@ class ChatClient:
 
     def _origin(self, answer: Answer) -> str:
         name = self.names.get(answer.model, answer.model)
-        price = " Its price is not known." if answer.cost_usd is None else ""
+        price = " Its price is unknown." if answer.cost_usd is None else ""
         return f"Answered by the model {name} at {self.http.base_url.host}, not by Parallel.{price}"
 
     async def _failure(

@@ -27,7 +27,7 @@ that is being closed is lost, and may be billed."""
 _ENCODINGS = ("gzip", "deflate")
 
 _PART_BYTES = 16 * 1024
-"""How much of a body is decompressed at a time: 16 MB at most come of it."""
+"""How much of a body is decompressed at a time, which yields at most 16 MB."""
 
 SENT = "sent"
 """The request extension with the function to call when the request leaves."""
@@ -56,9 +56,9 @@ def open_http(base_url: str) -> httpx2.AsyncClient:
 
 
 async def _encoded_once(response: httpx2.Response) -> None:
-    """Raise DecodingError for other encodings: compressed twice, a kilobyte holds a gigabyte."""
+    """Raise DecodingError for other encodings: a kilobyte that was compressed twice can unpack to a gigabyte."""
     if response.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity", *_ENCODINGS):
-        raise httpx2.DecodingError("an encoding that was not accepted")
+        raise httpx2.DecodingError("the encoding is not accepted")
 
 
 def _transport(base_url: str) -> httpx2.AsyncBaseTransport:

@@ -54,10 +54,10 @@ class Settings(BaseModel):
         Model.CORE, description="The largest model that is allowed"
     )
     model_names: Annotated[Mapping[str, str], BeforeValidator(values.by_model)] = Field(
-        {}, description="What the models are called at another OpenAI-compatible endpoint: speed=NAME, base=NAME"
+        {}, description="Names of the models at another OpenAI-compatible endpoint: speed=NAME, base=NAME"
     )
     prices: Annotated[Mapping[str, float], BeforeValidator(values.by_model)] = Field(
-        {}, description="US dollars per request where Parallel's prices do not apply: speed=0.005, base=0.01"
+        {}, description="US dollars per request, if Parallel's prices do not apply: speed=0.005, base=0.01"
     )
     max_result_chars: int = Field(60_000, ge=2_000, description="Longest text of a result, in UTF-8 bytes")
     answer_citations: bool = Field(True, description="Have web_answer name its sources")
@@ -107,14 +107,14 @@ class Settings(BaseModel):
         asked = (self.answer_model, *research_models(self.max_model))
         if self.daily_budget_usd is not None and any(self.known_prices[model] is None for model in asked):
             raise ValueError(
-                "DAILY_BUDGET_USD cannot be kept, because prices at this endpoint are not known: set "
-                "PARALLEL_MCP_PRICES for every model that may be asked, or leave the budget out"
+                "DAILY_BUDGET_USD cannot be enforced, because prices at this endpoint are unknown: set "
+                "PARALLEL_MCP_PRICES for every model that is allowed, or remove the budget"
             )
         return self
 
     @property
     def asks_parallel(self) -> bool:
-        """Whether Parallel answers, as far as the settings tell, and not another service or the sandbox."""
+        """Whether Parallel answers, according to the settings, rather than another service or the sandbox."""
         return not self.sandbox and not self.model_names and is_parallels(self.base_url)
 
     @property

@@ -60,7 +60,7 @@ def by_model(value: object) -> object:
     found = [part.strip().partition("=") for part in value.split(",") if part.strip()]
     given = {name.strip().lower(): said.strip() for name, _, said in found}
     if len(given) < len(found) or not given.keys() <= set(map(str, Model)) or not all(given.values()):
-        raise ValueError(f"write it as speed=..., base=..., each of {', '.join(Model)} once at most")
+        raise ValueError(f"write it as speed=..., base=..., each of {', '.join(Model)} at most once")
     return given
 
 

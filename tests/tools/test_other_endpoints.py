@@ -50,7 +50,7 @@ async def test_an_answer_from_elsewhere_says_so_and_has_no_price(
         found = await structured(client, tool, result)
     answer = found.get("answer", found)
     assert perplexity.received[0].body["model"] == name
-    said = f"Answered by the model {name} at 127.0.0.1, not by Parallel. Its price is not known."
+    said = f"Answered by the model {name} at 127.0.0.1, not by Parallel. Its price is unknown."
     assert said in answer["warnings"]
     assert said in text_of(result)
     assert (answer["content"], answer["cost_usd"]) == ("So [2].", None)
