@@ -141,7 +141,7 @@ async def _answer(settings: Settings, request: _Request, pending: Pending) -> "A
 
     async with open_app(settings) as app:
         principal = app.who(None)
-        question = tools.question_of(
+        question = await tools.question_of(
             request.text, app.answer_model, request.instructions, request.output_schema, request.follow_up_to
         )
         async with shown(f"Asking {app.answer_model}") as tell:
@@ -158,7 +158,7 @@ async def _research(settings: Settings, request: _Request, pending: Pending) -> 
         model = next((model for model in RESEARCH_MODELS if model == request.model), app.default_model)
         tools.check_allowed(model, app.max_model)
         principal = app.who(None)
-        question = tools.question_of(
+        question = await tools.question_of(
             request.text, model, request.instructions, request.output_schema, request.follow_up_to
         )
         async with shown(tools.opening_message(model)) as tell:

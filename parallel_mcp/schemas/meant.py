@@ -9,7 +9,7 @@ from parallel_mcp.schemas.values import flaw_of
 
 _MOST_CHARS = 100_000
 _MOST_DEPTH = 60
-_MOST_VALUES = 30_000
+_MOST_VALUES = 12_500
 _WRAPPERS = ("json_schema", "schema", "output_schema", "jsonSchema")
 _SCHEMA_KEYS = frozenset({"properties", "$ref", "$defs", "definitions", "anyOf", "oneOf", "allOf", "enum", "items"})
 

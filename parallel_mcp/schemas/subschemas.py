@@ -12,7 +12,7 @@ from parallel_mcp.schemas.values import flaw_of, tokens
 # Our own limits. The validator recurses several frames deep for each step from a schema to one inside it.
 MOST_SUBSCHEMAS = 2_000
 MOST_STEPS = 20
-_MOST_VALUES = 30_000
+_MOST_VALUES = 12_500  # more do not fit in the characters that Parallel takes
 _MOST_SCHEMA_DEPTH = 60
 
 # How a keyword holds schemas: as its value, in a list, or by name.

@@ -2,12 +2,21 @@
 
 from typing import Annotated, Any
 
+import anyio
+import anyio.to_process
+import anyio.to_thread
+from anyio import BrokenWorkerProcess
 from pydantic import Field
 
 from parallel_mcp import errors, schemas
 from parallel_mcp.models import Model, Question, research_models
 
 MAX_TEXT_CHARS = 20_000
+
+SMALL_SCHEMA_CHARS = 2_000
+"""Up to this size a schema without patterns is checked on the event loop, which takes a few milliseconds."""
+
+LINT_SECONDS = 30.0
 
 
 def model_argument(most: Model, default: Model) -> dict[str, Any]:
@@ -25,14 +34,14 @@ OutputSchema = Annotated[dict[str, Any] | None, Field(description="JSON Schema w
 FollowUp = Annotated[str | None, Field(max_length=500, description="interaction_id to continue from")]
 
 
-def question_of(
+async def question_of(
     text: str, model: Model, instructions: str | None, schema: dict[str, Any] | None, follow_up_to: str | None
 ) -> Question:
     """Build a question from a tool's arguments. Raises ArgumentError and SchemaRefused."""
     if not text.strip():
         raise errors.ArgumentError("question is empty: give one complete question.")
     if schema is not None:
-        schemas.lint(schema)
+        await _lint(schema)
     return Question(
         text=text.strip(),
         model=model,
@@ -40,3 +49,18 @@ def question_of(
         output_schema=schema,
         follow_up_to=(follow_up_to or "").strip() or None,
     )
+
+
+async def _lint(schema: dict[str, Any]) -> None:
+    """Check a schema, in a process if it may take long. A thread would not help: compiling a pattern holds the GIL."""
+    text = str(schema)
+    if len(text) <= SMALL_SCHEMA_CHARS and "pattern" not in text:
+        schemas.lint(schema)
+        return
+    try:
+        with anyio.fail_after(LINT_SECONDS):
+            await anyio.to_process.run_sync(schemas.lint, schema, cancellable=True)
+    except TimeoutError:
+        raise errors.SchemaRefused("output_schema takes too long to check: make it simpler.") from None
+    except (BrokenWorkerProcess, OSError):
+        await anyio.to_thread.run_sync(schemas.lint, schema)

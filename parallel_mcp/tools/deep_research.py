@@ -49,7 +49,7 @@ async def deep_research(
     if question is None:
         raise errors.ArgumentError("Give either question or research_id; both are missing.")
     model = model or app.default_model
-    whole = question_of(question, model, instructions, output_schema, follow_up_to)
+    whole = await question_of(question, model, instructions, output_schema, follow_up_to)
     check_allowed(model, app.max_model)
     principal = app.who(ctx)
 

@@ -25,7 +25,7 @@ async def web_answer(
     For excerpts and confidence, use deep_research.
     """
     app = app_of(ctx)
-    asked = question_of(question, app.answer_model, instructions, output_schema, follow_up_to)
+    asked = await question_of(question, app.answer_model, instructions, output_schema, follow_up_to)
     principal = app.who(ctx)
     answer = await with_progress(
         ctx, "Asking Parallel", lambda reporter: app.service.answer(principal, asked, reporter.tell)
