@@ -22,7 +22,10 @@ from rich.text import Text
 
 HERE = Path(__file__).parent
 QUESTION = "How does the with statement use a context manager?"
-SCHEMA = '{"properties":{"context_manager":{"type":"string"},"asynchronous_context_manager":{"type":"string"}}}'
+SCHEMA = (
+    '{"type":"object","properties":{"context_manager":{"type":"string"},'
+    '"asynchronous_context_manager":{"type":"string"}}}'
+)
 
 COMMANDS = {
     "research": f'parallel-mcp research --sandbox "{QUESTION}"',
