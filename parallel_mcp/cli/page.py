@@ -18,6 +18,7 @@ from rich.theme import Theme
 
 from parallel_mcp.cli.ending import in_flags
 from parallel_mcp.cli.flags import command
+from parallel_mcp.cli.runs import SHORT
 from parallel_mcp.models import Answer, Citation, Research
 from parallel_mcp.text import clean
 
@@ -159,7 +160,7 @@ def footer_of(answer: Answer, seconds: float, research_id: str | None) -> list[s
     if answer.interaction_id:
         lines.append(f"Continue from here:  --follow-up-to {clean(answer.interaction_id)}")
     if research_id:
-        lines.append(f"Read it again:       {command(f'history show {research_id}')}")
+        lines.append(f"Read it again:       {command(f'history show {research_id[:SHORT]}')}")
     return lines
 
 

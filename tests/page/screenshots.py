@@ -21,7 +21,7 @@ SCHEMA = {
     "type": "object",
     "properties": {
         "context_manager": {"type": "string", "description": "What a context manager is"},
-        "asynchronous_context_manager": {"type": "string", "description": "What an asynchronous context manager is"},
+        "asynchronous_context_manager": {"type": "string"},
         "methods": {
             "type": "array",
             "items": {"type": "string"},
