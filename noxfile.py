@@ -172,7 +172,8 @@ def hosts(session: nox.Session) -> None:
 def bundles(session: nox.Session) -> None:
     """Rehearse a release; unpack its bundle and ask it a question; lint the container's files; check all texts."""
     session.install("-e", ".[test]", "uv", "build", "twine")
-    environ = {"BUNDLES_NODE_DIR": _npm(session, "tests/bundles")}
+    cache = session.run("uv", "cache", "dir", silent=True) or ""
+    environ = {"BUNDLES_NODE_DIR": _npm(session, "tests/bundles"), "UV_CACHE_DIR": cache.strip()}
     session.run("python", "-m", "tests.bundles.release", env=environ)
     session.run("pytest", "-q", "-n", "2", "tests/bundles", *session.posargs, env=environ)
 
