@@ -5,7 +5,8 @@ quoted verbatim from documents that are already on the machine, each one cited. 
 client, so that the two ends cannot share a mistake.
 """
 
-from parallel_mcp.sandbox.app import create_app, prepare
+from parallel_mcp.sandbox.answering import prepare
+from parallel_mcp.sandbox.app import create_app
 from parallel_mcp.sandbox.options import Fault, SandboxOptions
 from parallel_mcp.sandbox.serving import check_host, running, serving
 

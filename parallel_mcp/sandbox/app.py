@@ -8,14 +8,9 @@ import hashlib
 import html
 import random
 import secrets
-import time
-from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Mapping
 from importlib.metadata import version
 from math import log
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import anyio
@@ -25,24 +20,18 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from parallel_mcp.sandbox import fields
-from parallel_mcp.sandbox.documents import folders_of, gather
-from parallel_mcp.sandbox.engine import Earlier, Engine, Model
+from parallel_mcp.sandbox.answering import Engines
+from parallel_mcp.sandbox.engine import Earlier, Model
 from parallel_mcp.sandbox.faults import Draw, spoiled
-from parallel_mcp.sandbox.index import Progress, open_index
 from parallel_mcp.sandbox.interactions import Interactions
 from parallel_mcp.sandbox.options import STATUS_KINDS, SandboxOptions
-from parallel_mcp.sandbox.requests import ChatRequest, read_request
+from parallel_mcp.sandbox.requests import read_request
+from parallel_mcp.sandbox.traffic import Gone, RateWindow, Traffic, read_body, until_gone
 from parallel_mcp.sandbox.wire import FAULTS, Refusal, ShapedReply, Stream, json_response, refused
 
 PREFIXES = ("", "/v1", "/v1beta")
-BODY_BYTES = 10_000_000
-KEPT_KEYS = 10_000
-REMEMBERED = 4  # earlier questions of a conversation that are considered
-QUESTION = 2_000  # characters kept of an earlier question
-THREADS = 4  # concurrent searches; more would only wait for each other
 
 # Seconds until a model's first word: the median, the 90th percentile and the documented bounds.
 LATENCY: Mapping[Model, tuple[float, float, float, float]] = {
@@ -53,125 +42,13 @@ LATENCY: Mapping[Model, tuple[float, float, float, float]] = {
 }
 WORD_PAUSE = 0.02  # seconds between words of `speed`, if the latency is as documented
 
-# State that requests share
-
-
-class RateWindow:
-    """Allows at most `limit` requests per key in any 60 seconds. 0 means no limit."""
-
-    def __init__(self, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._limit = limit
-        self._clock = clock
-        self._seen: OrderedDict[str, deque[float]] = OrderedDict()
-
-    def take(self, key: str) -> bool:
-        """Count a request. Returns False if the key has used up its limit; such a request does not count."""
-        if not self._limit:
-            return True
-        now = self._clock()
-        seen = self._seen.setdefault(key, deque())
-        self._seen.move_to_end(key)
-        if len(self._seen) > KEPT_KEYS:
-            self._seen.popitem(last=False)
-        while seen and seen[0] <= now - 60.0:
-            seen.popleft()
-        if len(seen) >= self._limit:
-            return False
-        seen.append(now)
-        return True
-
-
-@dataclass(slots=True)
-class Traffic:
-    """Counts a sandbox's requests, and lets tests wait for them."""
-
-    requests: int = 0  # received
-    active: int = 0  # being worked on
-    abandoned: int = 0  # whose client left before the answer was complete
-    _changed: anyio.Event | None = None
-
-    def note(self, **changes: int) -> None:
-        """Add to the counters and wake those who wait for them."""
-        for name, by in changes.items():
-            setattr(self, name, getattr(self, name) + by)
-        if self._changed:
-            self._changed.set()
-            self._changed = None
-
-    async def until(self, holds: "Callable[[Traffic], bool]") -> None:
-        """Wait until the counters satisfy a condition."""
-        while not holds(self):
-            self._changed = self._changed or anyio.Event()
-            await self._changed.wait()
-
-
-def prepare(options: SandboxOptions, progress: Progress | None = None) -> Engine:
-    """The engine for the corpus in the options. Raises ValueError if a folder does not exist.
-
-    Indexing a large folder is slow, but happens once: the next call, in any process, finds the index in the cache.
-    """
-    return _engine(options.corpus, progress) if folders_of(options.corpus) else _fixed(options.corpus)
-
-
-@lru_cache(maxsize=2)
-def _fixed(corpus: tuple[str | Path, ...]) -> Engine:
-    # Installed packages do not change while a process runs.
-    return _engine(corpus)
-
-
-def _engine(corpus: Sequence[str | Path], progress: Progress | None = None) -> Engine:
-    return Engine(open_index(*gather(corpus), progress))
-
-
-class _Engines:
-    """The engine of an app, created in a worker thread at the first question."""
-
-    def __init__(self, options: SandboxOptions) -> None:
-        self._options = options
-        self._engine: Engine | None = None
-        self._making = anyio.Lock()
-        self._threads = anyio.CapacityLimiter(THREADS)
-
-    async def reply(self, asked: ChatRequest, earlier: Earlier | None) -> tuple[fields.Reply, Earlier]:
-        """Answer in a worker thread. Raises Refusal (422) for a schema that the research models do not accept."""
-        async with self._making:
-            if self._engine is None:
-                self._engine = await anyio.to_thread.run_sync(prepare, self._options)
-            engine = self._engine
-        return await anyio.to_thread.run_sync(
-            lambda: _reply(engine, asked, earlier), limiter=self._threads, abandon_on_cancel=True
-        )
-
-
-def _reply(engine: Engine, asked: ChatRequest, earlier: Earlier | None) -> tuple[fields.Reply, Earlier]:
-    """The reply, and what a follow-up needs to know about it."""
-    schema = asked.schema_asked
-    if schema is not None and asked.model != "speed":
-        try:
-            fields.check(schema)
-        except fields.SchemaError as error:
-            raise Refusal(422, f"response_format.json_schema.schema: {error}") from error
-    *before, question = asked.questions
-    for each in before[-REMEMBERED:]:
-        earlier = _after(each, engine.search(each, asked.model, earlier).urls, earlier)
-    reply = fields.reply(engine, question, earlier, asked.model, schema, json_object=asked.wants_json)
-    return reply, _after(question, reply.urls, earlier)
-
-
-def _after(question: str, urls: tuple[str, ...], earlier: Earlier | None) -> Earlier:
-    """What to remember of a question. A follow-up that found nothing keeps the earlier documents."""
-    return Earlier(question[:QUESTION], urls or (earlier.urls if earlier else ()))
-
-
-# The endpoint
-
 
 class _Chat:
     """The ASGI app for all paths of the Chat API."""
 
     def __init__(self, options: SandboxOptions) -> None:
         self._options = options
-        self._engines = _Engines(options)
+        self._engines = Engines(options)
         self._rate = RateWindow(options.requests_per_minute)
         self._interactions = Interactions(options.interactions)
         self._draw = Draw(options.faults, options.seed)
@@ -183,9 +60,9 @@ class _Chat:
         traffic.note(requests=1, active=1)
         try:
             _wants_json(Request(scope))
-            body = await _read(Request(scope, receive))
-            await _until_gone(self._answer(Request(scope), body), traffic)(scope, receive, send)
-        except _Gone:
+            body = await read_body(Request(scope, receive))
+            await until_gone(self._answer(Request(scope), body), traffic)(scope, receive, send)
+        except Gone:
             traffic.note(abandoned=1)
         except Refusal as refusal:
             await refused(refusal)(scope, receive, send)
@@ -248,57 +125,6 @@ def latency(model: Model, dice: random.Random) -> float:
     """Seconds until a model's first word: log-normal by median and 90th percentile, within the documented bounds."""
     median, ninetieth, least, most = LATENCY[model]
     return min(most, max(least, dice.lognormvariate(log(median), log(ninetieth / median) / 1.2816)))
-
-
-class _Gone(Exception):
-    """The client left."""
-
-
-async def _read(request: Request) -> bytes:
-    """The request's body. Raises Refusal (413) beyond BODY_BYTES, and _Gone if the client leaves before its end."""
-    pieces = bytearray()
-    size = 0
-    more = True
-    while more:
-        message = await request.receive()
-        if message["type"] == "http.disconnect":
-            raise _Gone
-        size += len(message.get("body", b""))
-        # A client reads the refusal only after it has sent its body, so read the body, up to a point, and drop it.
-        if size > 10 * BODY_BYTES:
-            break
-        if size <= BODY_BYTES:
-            pieces += message.get("body", b"")
-        more = message.get("more_body", False)
-    if size > BODY_BYTES:
-        raise Refusal(413, f"The request body is over {BODY_BYTES:,} bytes.")
-    return bytes(pieces)
-
-
-def _until_gone(app: ASGIApp, traffic: Traffic) -> ASGIApp:
-    """The app, cancelled as soon as its client leaves."""
-
-    async def watched(scope: Scope, receive: Receive, send: Send) -> None:
-        whole = False
-
-        async def watch() -> None:
-            message: Message = {"type": ""}
-            while message["type"] != "http.disconnect":
-                message = await receive()
-            if not whole:
-                traffic.note(abandoned=1)
-            group.cancel_scope.cancel()
-
-        async with anyio.create_task_group() as group:
-            group.start_soon(watch)
-            try:
-                await app(scope, receive, send)
-            except OSError:
-                await anyio.sleep_forever()  # the socket is gone, and the watcher is about to notice
-            whole = True
-            group.cancel_scope.cancel()
-
-    return watched
 
 
 def key_of(request: Request) -> bytes:

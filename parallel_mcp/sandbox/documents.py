@@ -69,11 +69,15 @@ def folders_of(named: Sequence[str | Path]) -> list[Path]:
 def folder_documents(folder: Path) -> list[Document]:
     """The Markdown, text and HTML files under a folder, cited by file URL.
 
-    Links out of the folder and names that begin with a dot are left out, and so are files over FILE_BYTES and what
-    comes after the first FOLDER_FILES.
+    Links out of the folder and names that begin with a dot are left out, and so are files over FILE_BYTES, what comes
+    after the first FOLDER_FILES, and the text that an HTML page was made from.
     """
     found: list[Document] = []
-    for path in _files(folder):
+    paths = list(_files(folder))
+    pages = {_page(path) for path in paths if path.suffix.lower() in HTML}
+    for path in paths:
+        if path.suffix.lower() in TEXT and _page(path) in pages:
+            continue
         if len(found) == FOLDER_FILES:
             break
         try:
@@ -94,6 +98,14 @@ def _files(root: Path) -> Iterator[Path]:
                 continue
             if path.is_file() and path.resolve().is_relative_to(root):
                 yield path
+
+
+def _page(path: Path) -> Path:
+    """A file's place without its suffixes. Sphinx keeps the text of `guide/a.html` as `_sources/guide/a.rst.txt`."""
+    place = Path(*(part for part in path.parts if part != "_sources"))
+    while place.suffix.lower() in HTML | TEXT:
+        place = place.with_suffix("")
+    return place
 
 
 # This project's own documentation

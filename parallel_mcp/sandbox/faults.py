@@ -57,30 +57,21 @@ async def reset(scope: Scope, receive: Receive, send: Send) -> None:
     await anyio.sleep_forever()
 
 
-class Cut:
+def cut(scope: Scope, send: Send) -> Send:
     """Closes the connection mid-body: after a few events of a stream, or halfway through a plain body."""
+    seen = 0
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    async def cutting(message: Message) -> None:
+        nonlocal seen
+        seen += message["type"] == "http.response.body"
+        if message["type"] != "http.response.body" or (message.get("more_body", False) and seen < 3):
+            await send(message)
+            return
+        body = message.get("body", b"")
+        await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
+        await _close(scope)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102  ASGI
-        seen = 0
-
-        async def cutting(message: Message) -> None:
-            nonlocal seen
-            if message["type"] != "http.response.body":
-                await send(message)
-                return
-            seen += 1
-            more = message.get("more_body", False)
-            if more and seen < 3:
-                await send(message)
-                return
-            body = message.get("body", b"")
-            await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
-            await _close(scope)
-
-        await self._app(scope, receive, cutting)
+    return cutting
 
 
 async def _close(scope: Scope) -> None:
@@ -91,54 +82,44 @@ async def _close(scope: Scope) -> None:
     await anyio.sleep_forever()
 
 
-class BadJson:
+def bad_json(scope: Scope, send: Send) -> Send:
     """Truncates the JSON of a plain body, or of a stream's second event. The HTTP message itself is complete."""
+    seen = 0
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    async def breaking(message: Message) -> None:
+        nonlocal seen
+        if message["type"] == "http.response.start":
+            kept = [pair for pair in message["headers"] if pair[0].lower() != b"content-length"]
+            await send({**message, "headers": kept})
+            return
+        seen += 1
+        body = message.get("body", b"")
+        if seen == 1 and not message.get("more_body", False):
+            body = body[: len(body) * 2 // 3]
+        elif seen == 2:
+            body = body[: len(body) * 2 // 3] + b"\n\n"
+        await send({**message, "body": body})
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102  ASGI
-        seen = 0
-
-        async def breaking(message: Message) -> None:
-            nonlocal seen
-            if message["type"] == "http.response.start":
-                kept = [pair for pair in message["headers"] if pair[0].lower() != b"content-length"]
-                await send({**message, "headers": kept})
-                return
-            seen += 1
-            body = message.get("body", b"")
-            if seen == 1 and not message.get("more_body", False):
-                body = body[: len(body) * 2 // 3]
-            elif seen == 2:
-                body = body[: len(body) * 2 // 3] + b"\n\n"
-            await send({**message, "body": body})
-
-        await self._app(scope, receive, breaking)
+    return breaking
 
 
-class Slow:
+def slow(scope: Scope, send: Send) -> Send:
     """Sends the body slowly, a few bytes at a time."""
+    left = SLOW_PIECES
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    async def dribbling(message: Message) -> None:
+        nonlocal left
+        if message["type"] != "http.response.body" or left <= 0:
+            await send(message)
+            return
+        pieces = list(_pieces(message.get("body", b""), left if not message.get("more_body", False) else 4))
+        left -= len(pieces)
+        for piece in pieces[:-1]:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await anyio.sleep(SLOW_PAUSE)
+        await send({**message, "body": pieces[-1] if pieces else b""})
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102  ASGI
-        left = SLOW_PIECES
-
-        async def dribbling(message: Message) -> None:
-            nonlocal left
-            if message["type"] != "http.response.body" or left <= 0:
-                await send(message)
-                return
-            pieces = list(_pieces(message.get("body", b""), left if not message.get("more_body", False) else 4))
-            left -= len(pieces)
-            for piece in pieces[:-1]:
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
-                await anyio.sleep(SLOW_PAUSE)
-            await send({**message, "body": pieces[-1] if pieces else b""})
-
-        await self._app(scope, receive, dribbling)
+    return dribbling
 
 
 def _pieces(body: bytes, count: int) -> Iterator[bytes]:
@@ -151,6 +132,16 @@ def _page(app: ASGIApp) -> ASGIApp:
     return HTMLResponse(_PAGE, status_code=502)
 
 
+def _sending(change: Callable[[Scope, Send], Send]) -> Callable[[ASGIApp], ASGIApp]:
+    def around(app: ASGIApp) -> ASGIApp:
+        async def changed(scope: Scope, receive: Receive, send: Send) -> None:
+            await app(scope, receive, change(scope, send))
+
+        return changed
+
+    return around
+
+
 def _instead(endpoint: Callable[[Scope, Receive, Send], Awaitable[None]]) -> Callable[[ASGIApp], ASGIApp]:
     return lambda app: endpoint
 
@@ -158,8 +149,8 @@ def _instead(endpoint: Callable[[Scope, Receive, Send], Awaitable[None]]) -> Cal
 _KINDS: Mapping[str, Callable[[ASGIApp], ASGIApp]] = {
     "hang": _instead(hang),
     "reset": _instead(reset),
-    "cut": Cut,
-    "bad-json": BadJson,
+    "cut": _sending(cut),
+    "bad-json": _sending(bad_json),
     "html": _page,
-    "slow": Slow,
+    "slow": _sending(slow),
 }

@@ -33,12 +33,13 @@ DOCUMENT_WEIGHTS = (4.0, 2.0, 1.0, 0.5)
 PASSAGE_WEIGHTS = (2.0, 2.0, 1.0, 0.3)
 OFTEN, USUALLY = 5, 0.8  # a word that occurs this often, with a capital in this share of cases, is a name
 EACH = 3  # passages considered per document
+LEAD = 400  # characters at the beginning of a document, which say what it is about
 # A corpus of fewer passages says little about how rare a word is, and is treated as if it had this many.
 CROWD = 1_000
 
 _TABLES = """
 CREATE TABLE about(said TEXT);
-CREATE TABLE document(number INTEGER PRIMARY KEY, url TEXT, title TEXT);
+CREATE TABLE document(number INTEGER PRIMARY KEY, url TEXT, title TEXT, lead TEXT);
 CREATE TABLE name(word TEXT PRIMARY KEY);
 CREATE TABLE passage(number INTEGER PRIMARY KEY, document INTEGER, heading TEXT, prose TEXT);
 CREATE VIRTUAL TABLE documents USING fts5(title, headings, prose, code, content='', tokenize='porter unicode61');
@@ -53,13 +54,19 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A passage that matches, and the BM25 weight of it with its document."""
+    """A passage that matches, its BM25 weight, and its document's.
 
+    `lead` is how the document begins; the numbers of a document's passages follow the text.
+    """
+
+    number: int
     url: str
     title: str
+    lead: str
     heading: str
     prose: str
     weight: float
+    whole: float
 
 
 class Words:
@@ -140,16 +147,16 @@ WITH whole AS MATERIALIZED (
   SELECT rowid AS number, -bm25(passages, {", ".join(map(str, PASSAGE_WEIGHTS))}) AS weight
   FROM passages WHERE passages MATCH :asked
 ), found AS (
-  SELECT document, number, whole.weight + part.weight AS weight
+  SELECT document, number, part.weight, whole.weight AS whole
   FROM part JOIN passage USING (number) JOIN whole USING (document) {{within}}
 ), placed AS (
   SELECT *, row_number() OVER (PARTITION BY document ORDER BY weight DESC, number) AS place FROM found
 ), best AS (
-  SELECT document FROM placed WHERE place = 1 ORDER BY weight DESC, document LIMIT :documents
+  SELECT document FROM placed WHERE place = 1 ORDER BY weight + whole DESC, document LIMIT :documents
 )
-SELECT url, title, heading, prose, weight
+SELECT placed.number, url, title, lead, heading, prose, weight, whole
 FROM placed JOIN best USING (document) JOIN document ON document.number = placed.document
-JOIN passage ON passage.number = placed.number WHERE place <= {EACH} ORDER BY weight DESC, placed.number
+JOIN passage ON passage.number = placed.number WHERE place <= {EACH} ORDER BY weight + whole DESC, placed.number
 """
 
 
@@ -202,7 +209,7 @@ def _build(path: Path, said: str, documents: Sequence[Document], progress: Progr
         inside: Counter[str] = Counter()
         for document, source in enumerate(documents, 1):
             title, parts = source.read()
-            database.execute("INSERT INTO document VALUES (?, ?, ?)", (document, source.url, title))
+            database.execute("INSERT INTO document VALUES (?, ?, ?, ?)", (document, source.url, title, _lead(parts)))
             whole = (document, title, *_whole(parts))
             database.execute("INSERT INTO documents(rowid, title, headings, prose, code) VALUES (?, ?, ?, ?, ?)", whole)
             for number, part in enumerate(parts, number + 1):  # noqa: B020  it counts through all documents
@@ -226,6 +233,10 @@ def _names(inside: Mapping[str, int]) -> set[str]:
         every[word.lower()] += count
         capital[word.lower()] += 0 if word.islower() else count
     return {word for word, count in every.items() if count >= OFTEN and capital[word] >= USUALLY * count}
+
+
+def _lead(parts: Sequence[Passage]) -> str:
+    return next((part.prose for part in parts if part.prose), "")[:LEAD]
 
 
 def _whole(parts: Sequence[Passage]) -> tuple[str, str, str]:

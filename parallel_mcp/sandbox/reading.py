@@ -7,6 +7,7 @@ which. A passage's prose is the document's own, character for character. Every s
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from selectolax.lexbor import LexborHTMLParser
@@ -207,7 +208,8 @@ _END = re.compile(
 _WHOLE = re.compile(r"[\"'(\[*_`“‘]*+(?:[A-Z0-9]|(?<=`)\w).*[.!?][\"'”’)*_`]*", re.DOTALL)
 
 
-def sentences(prose: str) -> list[str]:
+@lru_cache(maxsize=8_192)
+def sentences(prose: str) -> tuple[str, ...]:
     """The sentences of a passage's prose that can be quoted, verbatim."""
     found = []
     for paragraph in prose.split("\n\n"):
@@ -217,7 +219,7 @@ def sentences(prose: str) -> list[str]:
             start = stop
             if quotable(said):
                 found.append(said)
-    return found
+    return tuple(found)
 
 
 def quotable(sentence: str) -> bool:
@@ -248,8 +250,11 @@ _SHOWN: tuple[tuple[re.Pattern[str], str], ...] = (
 )
 
 
+_BROKEN = re.compile(r"(?<=\w)-\s*\n\s*+(?=\w)")
+
+
 def plain(text: str) -> str:
     """The text on one line, without its markup."""
     for pattern, shown in _SHOWN:
         text = pattern.sub(shown, text)
-    return " ".join(text.split())
+    return " ".join(_BROKEN.sub("-", text).split())

@@ -15,24 +15,8 @@ from starlette.types import Receive, Scope, Send
 from parallel_mcp.sandbox.engine import Model
 from parallel_mcp.sandbox.fields import Reply
 
-Shape = Literal["parallel", "openai"]
-
-# The documented shape of error body that each status uses.
-SHAPES: Mapping[int, Shape] = {
-    400: "parallel",
-    401: "parallel",
-    402: "parallel",
-    403: "parallel",
-    404: "openai",
-    405: "openai",
-    413: "openai",
-    415: "openai",
-    421: "openai",
-    422: "parallel",
-    429: "parallel",
-    500: "parallel",
-    503: "parallel",
-}
+# The statuses whose body is OpenAI's; all others have the one that Parallel documents.
+OPENAI = frozenset({404, 405, 413, 415, 421})
 FAULTS: Mapping[int, str] = {
     401: "Injected fault: the key is rejected.",
     402: "Injected fault: no credit is left.",
@@ -150,9 +134,9 @@ def json_response(status: int, value: object, headers: Mapping[str, str] | None 
 def refused(refusal: Refusal, headers: Mapping[str, str] | None = None) -> Response:
     """The error response for a refusal, in the shape of its status."""
     message = str(refusal)
-    if SHAPES.get(refusal.status, "openai") == "openai":
-        kind = "invalid_request_error" if refusal.status < 500 else "server_error"
-        body: dict[str, object] = {"error": {"message": message, "type": kind, "param": None, "code": refusal.status}}
+    if refusal.status in OPENAI:
+        error: dict[str, object] = {"message": message, "type": "invalid_request_error", "param": None}
+        body: dict[str, object] = {"error": {**error, "code": refusal.status}}
     else:
         error = {"ref_id": str(uuid.uuid4()), "message": message, "detail": refusal.detail}
         body = {"type": "error", "error": error}

@@ -15,6 +15,7 @@ import pytest
 from starlette.responses import JSONResponse, Response
 
 from parallel_mcp.cli.ending import in_flags
+from parallel_mcp.cli.sandbox import BIG
 from parallel_mcp.sandbox import example_questions
 from tests.support.commands import environment_of, run
 from tests.support.upstream import Received, Upstream
@@ -230,6 +231,23 @@ def terminal(tmp_path: Path) -> Callable[..., str]:
         return b"".join(parts).decode()
 
     return shown
+
+
+def test_indexing_many_documents_shows_a_bar_that_is_taken_away_again(
+    terminal: Callable[..., str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "pages"
+    folder.mkdir()
+    for number in range(BIG):
+        (folder / f"{number}.md").write_text(f"# Valve {number}\n\nValve {number} of the boiler releases steam.")
+    first, again = (
+        terminal("answer", "--sandbox", "--corpus", str(folder), "Which valve of the boiler releases steam?")
+        for _ in range(2)
+    )
+    assert f"{BIG}/{BIG}" in first
+    assert "Indexing the corpus" not in first.rpartition("\x1b[2K")[2]
+    assert "Indexing the corpus" not in again, "the second time it comes out of the cache"
+    assert "releases steam" in first
 
 
 PLANTED = (

@@ -9,6 +9,7 @@ import pytest
 from parallel_mcp.sandbox import SandboxOptions, fields, prepare
 from parallel_mcp.sandbox.engine import NOTICE, Engine, Model
 from parallel_mcp.sandbox.reading import plain
+from parallel_mcp.sandbox.schema import check
 from tests.support.sandboxes import QUESTION, Caller, written
 
 TEXT = {"type": "string"}
@@ -100,7 +101,7 @@ def test_field_is_filled_only_by_a_sentence_that_holds_its_words_and_its_value(
     linter: Engine, name: str, part: dict[str, Any], value: Any
 ) -> None:
     schema = {**of(**{name: part}), "$defs": {"count": WHOLE}}
-    fields.check(schema)
+    check(schema)
     reply = fields.reply(linter, ASKED, None, "base", schema)
     content = json.loads(reply.content)[name]
     assert (len(content) if isinstance(content, list) and isinstance(value, int) else content) == value
@@ -128,7 +129,7 @@ def test_the_quickstarts_own_schema_is_filled_with_the_answer_and_its_sources(en
     assert value["citations"]
     assert all(url.startswith("https://docs.python.org/3/") for url in value["citations"])
     assert value["answer"].endswith(NOTICE)
-    assert "passage quoted" in value["reasoning"]
+    assert "of the question's words" in value["reasoning"]
     nothing = filled(engine, schema, ABSENT, "speed")
     assert nothing["answer"].startswith(fields.NOT_FOUND)
     assert nothing["citations"] == []
@@ -176,7 +177,7 @@ async def test_schema_that_research_models_do_not_take_is_refused_with_its_place
     ids=["five levels", "hundred properties", "five hundred options"],
 )
 def test_schema_at_the_limit_is_taken(schema: dict[str, Any]) -> None:
-    fields.check(schema)
+    check(schema)
 
 
 @pytest.mark.anyio

@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from parallel_mcp.sandbox import SandboxOptions
-from parallel_mcp.sandbox.app import RateWindow
+from parallel_mcp.sandbox.traffic import RateWindow
 from tests.support.sandboxes import QUESTION, Caller, Start, written
 
 pytestmark = pytest.mark.anyio
