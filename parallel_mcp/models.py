@@ -130,7 +130,10 @@ class Basis(Frozen):
 
 
 class Answer(Frozen):
-    """An answer with its sources. `cost_usd` is None if unknown. `seconds` is the time that Parallel took."""
+    """An answer with its sources. `cost_usd` is None if unknown. `seconds` is the time that Parallel took.
+
+    `reused` says that an earlier call was given it already; a first delivery is not reused, whoever asked first.
+    """
 
     content: str
     data: Json

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from parallel_mcp import schemas
 from parallel_mcp.errors import SchemaRefused
@@ -566,6 +567,27 @@ def test_checking_any_value_against_a_linted_schema_raises_nothing(schema: Any, 
         for problem in schemas.problems(schema, answer):
             assert problem
             assert "\n" not in problem
+
+
+def _multiples(node: Any) -> bool:
+    """Whether a schema has multipleOf with a fraction, where the two round differently."""
+    if isinstance(node, dict):
+        return isinstance(node.get("multipleOf"), float) or any(map(_multiples, node.values()))
+    return isinstance(node, list) and any(map(_multiples, node))
+
+
+@settings(deadline=None, max_examples=200)
+@given(ROOTS, JSON)
+def test_an_answer_fits_exactly_if_the_jsonschema_library_says_so(schema: Any, value: Any) -> None:
+    """Written on the same specification by others, in another language."""
+    try:
+        schemas.lint(schema)
+    except SchemaRefused:
+        return
+    if _multiples(schema):
+        return
+    for answer in (value, {"a": value, "b": value}, {"c": [value]}):
+        assert (schemas.problems(schema, answer) == []) is Draft202012Validator(schema).is_valid(answer)
 
 
 @settings(deadline=None)
