@@ -66,7 +66,8 @@ def main() -> None:
 
 def terminal(command: str, width: int, home: str) -> str:
     """What a terminal of this width shows after a command has ended, with the escapes for colours."""
-    tmux = ["tmux", "-L", f"pictures-{os.getpid()}", "-f", "/dev/null"]
+    # A server of its own for each: one that is ending would take the next command with it.
+    tmux = ["tmux", "-L", f"pictures-{time.monotonic_ns()}", "-f", "/dev/null"]
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment = {"HOME": home, "XDG_DATA_HOME": home, "PATH": path, "LANG": "C.UTF-8"}
     shell = f"printf '$ %s\\n' {_quoted(command)}; {command} || printf '(exit %s)' $?; printf {DONE}; sleep 60"
