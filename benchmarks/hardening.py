@@ -45,7 +45,7 @@ from parallel_mcp.text import clean
 
 Call = Callable[[], Awaitable[object]]
 
-ROUNDS = 7
+ROUNDS = 15
 SCOPE = Scope("ann", "payer", "https://api.example")
 TOKEN = "0123456789abcdef0123456789abcdef"
 WORDS = "The figures for this year are a third above those of the last. " * 64
@@ -249,7 +249,7 @@ async def _measured(rounds: int) -> str:
         folder = Path(name)
         async with upstream() as stub, running(server, "http", stub.url, name) as here:
             whole = {
-                kind: min([(await measures.one_by_one(here, kind, 150))["cpu"] for _ in range(rounds)]) * 1000
+                kind: min([(await measures.one_by_one(here, kind, 60))["cpu"] for _ in range(rounds)]) * 1000
                 for kind in ("answer", "research")
             }
         async with _connections() as connections:
@@ -294,7 +294,7 @@ async def _line(bound: Bound, whole: dict[str, float]) -> str:
 def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=3, help="of the whole calls")
+    parser.add_argument("--rounds", type=int, default=10, help="of the whole calls")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="put the table between the page's markers")
     given = parser.parse_args()
     text = asyncio.run(_measured(given.rounds))
