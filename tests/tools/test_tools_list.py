@@ -8,6 +8,7 @@ import pytest
 from bpe_openai import get_encoding
 
 from tests.support.clients import Connect
+from tests.support.upstream import Upstream
 
 pytestmark = pytest.mark.anyio
 
@@ -47,6 +48,24 @@ async def test_only_models_that_are_allowed_are_offered_and_the_default_is_among
         "base": (["lite", "base"], "base"),
         "core": (["lite", "base", "core"], "base"),
     }
+
+
+@pytest.mark.parametrize(("default", "most"), [("lite", "base"), ("core", "core"), ("base", "base")])
+async def test_a_default_that_is_set_is_the_one_that_is_offered_and_used(
+    connect: Connect, upstream: Upstream, default: str, most: str
+) -> None:
+    async with connect(max_model=most, default_model=default) as client:
+        model = (await client.list_tools()).tools[1].input_schema["properties"]["model"]
+        await client.call_tool("deep_research", {"question": "Why?"})
+    assert model["default"] == default
+    assert default in model["enum"]
+    assert upstream.received[0].body["model"] == default
+
+
+async def test_web_answer_can_be_asked_of_lite(connect: Connect, upstream: Upstream) -> None:
+    async with connect(answer_model="lite") as client:
+        await client.call_tool("web_answer", {"question": "Why?"})
+    assert upstream.received[0].body["model"] == "lite"
 
 
 async def test_there_are_exactly_two_tools_with_titles_and_annotations(connect: Connect) -> None:
