@@ -36,7 +36,7 @@ COMMANDS = {
     "help": "parallel-mcp --help",
 }
 WIDTHS = (80, 120)
-HEIGHT = 70
+HEIGHT = 100
 DONE = "the-command-is-done"
 
 _ANSI = [(0, 0, 0), (205, 60, 60), (40, 150, 80), (160, 120, 0), (60, 110, 210), (160, 80, 170), (0, 140, 150)]
