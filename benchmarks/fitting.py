@@ -1,7 +1,7 @@
-"""Fits what `parallel_mcp.sandbox.evidence` weighs, and the bounds in `engine`, on the tuning sets alone.
+"""Fits the weights in `parallel_mcp.sandbox.evidence` and the bounds in `engine`, on the tuning sets alone.
 
-Run as `python -m benchmarks.fitting [--corpora FOLDER]`; prints the weights, the bounds, and how both do on each tuning
-set when they were fitted on the others. The reported sets are not touched.
+Run as `python -m benchmarks.fitting [--corpora FOLDER]`. Prints the weights, the bounds, and how both do on each tuning
+set when fitted on the others. The reported sets are not touched.
 """
 
 import argparse
@@ -15,9 +15,9 @@ from parallel_mcp.sandbox.engine import FOUND
 from parallel_mcp.sandbox.evidence import ABOUT, EVIDENCE, RANK, Weighed
 
 ROUNDS = 150
-DECAY = 0.25  # of the weights, against chance
+DECAY = 0.25  # of the weights, against overfitting
 REFUSED = 0.95  # of the absent things
-MEDIUM, HIGH = 0.88, 0.91  # of the answers of medium confidence or more, and of high, so many have to be right
+MEDIUM, HIGH = 0.88, 0.91  # the share of answers of at least medium, and of high confidence, that has to be right
 
 Row = list[float]
 Case = tuple[list[Row], list[bool]]  # the choices, and which of them are right
@@ -25,7 +25,7 @@ Case = tuple[list[Row], list[bool]]  # the choices, and which of them are right
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A question of a set, the documents that may answer it, and which do."""
+    """A question of a set, the documents that may answer it, and those that do."""
 
     name: str
     answerable: bool
@@ -59,7 +59,7 @@ def look(name: str, corpora: Path) -> list[Seen]:
 
 
 def fit(cases: Sequence[Case], size: int) -> Row:
-    """The weights that make the right choices likeliest, each choice as likely as exp of its weighted sum: by Rprop."""
+    """The weights that make the right choices most likely, with a softmax over weighted sums, found by Rprop."""
     weights, steps, last = [0.0] * size, [0.1] * size, [0.0] * size
     for _ in range(ROUNDS):
         slope = [-2 * DECAY * weight for weight in weights]
@@ -93,7 +93,7 @@ def row_of(each: Weighed, names: Iterable[str]) -> Row:
 
 
 def ranking(seen: Seen) -> Case | None:
-    """The choice of a document for a question, where one is right."""
+    """The choice of a document for each question that has a right one."""
     return ([row_of(each, list(RANK)) for each in seen.weighed], seen.right) if any(seen.right) else None
 
 
@@ -118,7 +118,7 @@ def believing(best: Weighed, names: Sequence[str], right: bool) -> Case:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A question with the chances that it was given, and whether the first and one of the first three are right."""
+    """A question with its estimated chances, and whether the first and one of the first three are right."""
 
     seen: Seen
     about: float = 0.0
@@ -132,7 +132,7 @@ def apart(seen: Sequence[Seen], name: str) -> tuple[list[Seen], list[Seen]]:
 
 
 def judged(others: Sequence[Seen], own: Sequence[Seen]) -> list[Judged]:
-    """A set by weights that were fitted on the other sets."""
+    """A set, judged by weights fitted on the other sets."""
     rank = fit([case for each in others if (case := ranking(each))], len(RANK))
     about, evidence = beliefs(others, rank)
     found = []

@@ -1,12 +1,12 @@
-"""How well the sandbox finds, and what it owns up to not knowing, on documentation that it was not made for.
+"""How well the sandbox finds answers, and admits that there is none, on documentation that it was not made for.
 
-Run as `python -m benchmarks.retrieval [--corpora FOLDER]`. The first run downloads the packages of `pins.txt` into the
-folder, with apt-get and npm. Beside the engine stands plain BM25: SQLite's FTS5 with its default tokenizer over whole
-documents, all words of the question OR-ed, which always answers. A refusal of the engine's counts as a miss beside it.
+Run as `python -m benchmarks.retrieval [--corpora FOLDER]`. The first run downloads the packages in `pins.txt` into the
+folder, with apt-get and npm. The engine is compared with plain BM25: SQLite's FTS5 with its default tokenizer over
+whole documents, with all words of the question OR-ed, which always answers. A refusal by the engine counts as a miss.
 
 The engine's weights and bounds were fitted on the questions of TUNING alone, by `benchmarks.fitting`. All questions
-were written from the documents' contents before anything was run over them, and a document is right that is listed with
-its question.
+were written from the documents' contents before anything was run on them. The right documents are listed with each
+question.
 """
 
 import argparse
@@ -37,7 +37,7 @@ HEAD = f"{'':11}{'questions':>10}{'hit@1':>7}{'BM25':>6}{'hit@3':>7}{'BM25':>6}{
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question, the documents that answer it (none: nothing does), and what the two ways found."""
+    """A question, the documents that answer it (empty if nothing does), and what both methods found."""
 
     question: str
     expected: tuple[str, ...]
@@ -45,7 +45,7 @@ class Asked:
     plain: tuple[str, ...]
 
     def hit(self, urls: Sequence[str]) -> bool:
-        """Whether any of some addresses is a right one, whatever its suffix."""
+        """Whether any of some URLs is a right one, ignoring suffixes."""
         return any(is_right(url, self.expected) for url in urls)
 
     @property
@@ -89,13 +89,13 @@ def questions(name: str) -> list[tuple[str, tuple[str, ...]]]:
 
 
 def is_right(url: str, expected: Sequence[str]) -> bool:
-    """Whether an address is one of some documents, whatever its suffix."""
+    """Whether a URL is that of one of some documents, ignoring suffixes."""
     path = re.sub(r"\.\w+$", "", re.sub(r"^https://docs.*#", "/topic:", url))
     return any(path.endswith(f"/{name}") for name in expected)
 
 
 def opened(name: str, corpora: Path) -> Engine:
-    """The engine over the corpus of a set."""
+    """The engine for the corpus of a set."""
     return prepare(SandboxOptions(corpus=(folder(name, corpora),) if name != "default" else ()))
 
 
@@ -129,7 +129,7 @@ class Plain:
 
 
 def row(name: str, asked: Sequence[Asked]) -> str:
-    """hit@1 and hit@3 with BM25's beside them, absent things refused, what is sure, and how much of that is right."""
+    """hit@1 and hit@3 with BM25's for comparison, refusals of absent things, and how much is sure and right."""
     answerable = [each for each in asked if each.expected]
     absent = [each for each in asked if not each.expected]
     sure = [each for each in answerable if each.sure]
@@ -167,7 +167,7 @@ def misses(asked: Sequence[Asked]) -> None:
 
 
 def answers() -> str:
-    """Twenty answers out of the default corpus, as Markdown."""
+    """Twenty answers from the default corpus, as Markdown."""
     engine = prepare(SandboxOptions())
     every = questions("default")
     absent = [question for question, expected in every if not expected][:6]
@@ -184,7 +184,7 @@ def answers() -> str:
 
 
 def index_times(corpora: Path) -> str:
-    """How long the pages of BIG take to index, and to open again out of the cache, which is an empty one at first."""
+    """How long the pages of BIG take to index, starting with an empty cache, and to open again from the cache."""
     options = SandboxOptions(corpus=tuple(folder(name, corpora) for name in BIG))
     parts = []
     with TemporaryDirectory() as cache:
@@ -201,7 +201,7 @@ def index_times(corpora: Path) -> str:
 
 
 def folder(name: str, corpora: Path) -> Path:
-    """The folder of a corpus, downloaded and unpacked where it is not there yet."""
+    """The folder of a corpus, downloaded and unpacked if necessary."""
     kind, package, inside, _ = next(line for line in pins() if line[3] == name)
     target = corpora / name
     if not target.is_dir():

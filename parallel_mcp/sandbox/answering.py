@@ -1,4 +1,4 @@
-"""The engine over a corpus, made once, and its replies to what is asked in a conversation."""
+"""The engine for a corpus, created once, and its replies to the questions of a conversation."""
 
 from collections.abc import Sequence
 from functools import lru_cache

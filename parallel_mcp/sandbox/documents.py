@@ -69,8 +69,8 @@ def folders_of(named: Sequence[str | Path]) -> list[Path]:
 def folder_documents(folder: Path) -> list[Document]:
     """The Markdown, text and HTML files under a folder, cited by file URL.
 
-    Links out of the folder and names that begin with a dot are left out, and so are files over FILE_BYTES, what comes
-    after the first FOLDER_FILES, and the text that an HTML page was made from.
+    Skips links out of the folder, names that start with a dot, files over FILE_BYTES, everything after the first
+    FOLDER_FILES, and the source text of an HTML page.
     """
     found: list[Document] = []
     paths = list(_files(folder))
@@ -101,7 +101,7 @@ def _files(root: Path) -> Iterator[Path]:
 
 
 def _page(path: Path) -> Path:
-    """A file's place without its suffixes. Sphinx keeps the text of `guide/a.html` as `_sources/guide/a.rst.txt`."""
+    """A file's path without suffixes. Sphinx keeps the source of `guide/a.html` in `_sources/guide/a.rst.txt`."""
     place = Path(*(part for part in path.parts if part != "_sources"))
     while place.suffix.lower() in HTML | TEXT:
         place = place.with_suffix("")

@@ -1,7 +1,7 @@
-"""What a corpus says on a question: a few sentences out of it with the documents that they stand in, or nothing.
+"""Finds what a corpus says about a question: a few sentences with the documents that contain them, or nothing.
 
-An answer is given only where a passage holds what the question is about. How surely it does is the evidence: the share
-of the question's words, each by how rare it is, that stand in the passage, in one sentence of it, and side by side.
+There is an answer only if a passage contains what the question is about. The evidence is how certain that is: the share
+of the question's words, weighted by rarity, that occur in the passage, in one of its sentences, and side by side.
 """
 
 import re
@@ -19,16 +19,16 @@ Confidence = Literal["low", "medium", "high"]
 NOTICE = "This answer was put together by the sandbox from documents on this machine, not from the web."
 
 CITED: Mapping[Model, int] = {"speed": 3, "lite": 3, "base": 4, "core": 6}
-"""How many documents a model cites at most; all of them rank alike."""
+"""The maximum number of documents that a model cites. All models rank alike."""
 
-CANDIDATES = 25  # documents that are looked at closely
-# An answer is given where what is asked about is held with a chance of FOUND or more. With the evidence, confidence is
-# medium from FAIR and high from SURE; a further document is cited from RELATED. Chosen on the tuning sets, by
-# `python -m benchmarks.fitting`.
+CANDIDATES = 25  # documents that are examined closely
+# There is an answer if the subject of the question is there with a probability of at least FOUND. By the evidence,
+# confidence is medium from FAIR and high from SURE, and further documents are cited from RELATED. Chosen on the tuning
+# sets by `python -m benchmarks.fitting`.
 FOUND, FAIR, SURE, RELATED = 0.68, 0.62, 0.74, 0.2
 MOST = 0.6  # of a question
 
-# How a sentence begins that cannot be read without the one before it.
+# The start of a sentence that cannot be understood without the one before it.
 _POINTS = re.compile(
     r"(this|that|these|those|such|it|they|he|she|here|there|then|thus|so|but|and|or|also|otherwise)\b", re.I
 )
@@ -36,7 +36,7 @@ _POINTS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A document that an answer cites. `excerpts` stand in it to the character."""
+    """A document that an answer cites. `excerpts` are verbatim."""
 
     url: str
     title: str
@@ -45,7 +45,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What a search brought: the sources, best first (none: not found), how sure, and why."""
+    """The result of a search: the sources, best first (empty if not found), the confidence and its reason."""
 
     sources: tuple[Source, ...]
     confidence: Confidence
@@ -54,26 +54,26 @@ class Findings:
 
     @property
     def urls(self) -> tuple[str, ...]:
-        """The addresses of what is cited."""
+        """The URLs of the cited documents."""
         return tuple(source.url for source in self.sources)
 
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """What was asked before: the question, and the addresses of the documents that it was answered from."""
+    """An earlier question, and the URLs of the documents that it was answered from."""
 
     question: str
     urls: tuple[str, ...]
 
 
 class Engine:
-    """Searches one corpus. Holds nothing between questions; safe to use from several threads."""
+    """Searches one corpus. Keeps no state between questions, and is safe to use from several threads."""
 
     def __init__(self, index: Index) -> None:
         self.index = index
 
     def search(self, question: str, model: Model, earlier: Earlier | None = None) -> Findings:
-        """What the corpus says on a question. A follow-up is answered from the earlier answer's documents only."""
+        """Search for a question. A follow-up is answered only from the earlier answer's documents."""
         if earlier and not earlier.urls:
             question, earlier = f"{earlier.question} {question}", None
         ranked = self.weighed(question, earlier)
@@ -86,14 +86,14 @@ class Engine:
         return self._found(best, sources[: CITED[model]])
 
     def weighed(self, question: str, earlier: Earlier | None = None) -> list[Weighed]:
-        """The documents that have something to quote on a question, best first."""
+        """The documents that have something to quote about a question, best first."""
         asked = read(question, self.index)
         hits = self.index.search(asked.words, CANDIDATES, earlier.urls if earlier else ())
         before = read(earlier.question, self.index) if earlier else None
         return [each for each in weigh(asked, hits, self.index, before) if each.paragraphs]
 
     def statements(self, words: str, urls: Sequence[str]) -> list[tuple[str, Source]]:
-        """The sentences of some documents that are nearest to some words, each with the document it stands in."""
+        """The sentences of some documents that are closest to some words, each with its document."""
         hits = self.index.search(read(words, self.index).words, len(urls), urls)
         return [(said, Source(hit.url, hit.title, (said,))) for hit in hits for said in sentences(hit.prose)]
 
@@ -117,10 +117,10 @@ class Engine:
 
 
 def _answer(found: Weighed, most: int = 3) -> tuple[str, ...]:
-    """Up to so many sentences that follow one another, and together hold most of the question.
+    """Up to this many consecutive sentences that together contain most of the question.
 
-    Of equals the first in the text, for there a thing is said to be what it is, and not one that points at what stands
-    before it. A sentence that is alone is followed by another one that holds most of the question.
+    Of equals the first in the text, because that is where things are defined, and not one that refers to what comes
+    before it. A single sentence is followed by another one that contains most of the question.
     """
     share = found.asked.share
     every = [
@@ -143,7 +143,7 @@ def _answer(found: Weighed, most: int = 3) -> tuple[str, ...]:
 
 
 def _distinct(sources: Iterable[Source]) -> list[Source]:
-    """The sources without those that only repeat what an earlier one says."""
+    """The sources, without those that only repeat an earlier one."""
     found: dict[tuple[str, ...], Source] = {}
     for source in sources:
         found.setdefault(tuple(map(plain, source.excerpts[:1])), source)

@@ -1,6 +1,6 @@
-"""How much of a question stands in a document, and what that tells: its place, and whether it answers at all.
+"""How much of a question a document contains, and what follows: its rank, and whether it answers at all.
 
-Everything is counted in the question's own words, each by how rare it is in the corpus.
+Everything is counted in the question's own words, weighted by how rare each is in the corpus.
 """
 
 import re
@@ -12,24 +12,24 @@ from math import exp, log10
 from parallel_mcp.sandbox.index import CROWD, Hit, Index
 from parallel_mcp.sandbox.reading import sentences
 
-# What places a document (RANK), and as log-odds, what says that it holds what a question is about (ABOUT) and that it
-# is the right one (EVIDENCE). Fitted on the tuning sets by `python -m benchmarks.fitting`.
+# The weights that rank a document (RANK) and, as log-odds, those that say whether it contains what a question is about
+# (ABOUT) and whether it is the right one (EVIDENCE). Fitted on the tuning sets by `python -m benchmarks.fitting`.
 RANK = {"passages": 5.59, "lead": 3.67, "whole": 3.14, "title": 3.37, "sentence": 1.58, "adjacent": 1.07}
 ABOUT = {"words": 2.41, "missing": -0.14, "unknown": -0.16, "adjacent": 1.26, "lead": 1.25, "size": -0.67}
 EVIDENCE = {"share": 2.08, "words": 1.33, "titled": 2.55, "adjacent": 0.92, "size": -1.25}
-EARLIER = 5.0  # what the share of an earlier question adds to the place where a follow-up is asked
-NAMED = 1 / 3  # what is left of what is held, for each name in the question that no passage has
-WORDS = 4  # more words of a question than these say no more
+EARLIER = 5.0  # what the share of an earlier question adds to the rank for a follow-up
+NAMED = 1 / 3  # the factor for each name in the question that no passage has
+WORDS = 4  # more words of a question than this add nothing
 
-NOWHERE = ""  # no passage holds this word
-LONGEST = 64  # words of a question that are looked for
+NOWHERE = ""  # no passage contains this word
+LONGEST = 64  # words of a question that are searched for
 
-# A capitalised word that does not begin a sentence, or one with capitals inside.
+# A capitalised word that does not start a sentence, or one with capitals inside.
 _NAME = re.compile(r"(?<=[\w,;:)] )[A-Z]\w*|\b\w*[a-z][A-Z]\w*|\b[A-Z]{2}\w*")
 _ADDRESS = re.compile(r"\w+://\S+")
 _CAPITAL = re.compile(r"\b\w*[A-Z]\w*")
 
-# The words of English that are in every text and in the subject of none: articles, pronouns, prepositions,
+# English words that are in every text and the subject of none: articles, pronouns, prepositions,
 # conjunctions, auxiliaries and question words (what happens, how do I get).
 _GRAMMAR = """
 a about after all also am an and any are as at be because been before being between both but by can could did do does
@@ -44,7 +44,7 @@ GRAMMAR = frozenset(_GRAMMAR.split())
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question's words: as written, stemmed with how rare each is, and which of them are names."""
+    """A question's words: as written, stemmed with their rarity, and which of them are names."""
 
     words: tuple[str, ...]
     rarity: Mapping[str, float]
@@ -54,15 +54,15 @@ class Asked:
 
     @property
     def whole(self) -> float:
-        """How much there is to be held."""
+        """The total weight of the question's words."""
         return sum(self.rarity.values()) or 1.0
 
     def share(self, stems: Iterable[str]) -> float:
-        """How much of the question stands among some words, from 0 to 1."""
+        """The share of the question among some words, from 0 to 1."""
         return sum(self.rarity[stem] for stem in self.rarity.keys() & set(stems)) / self.whole
 
     def adjacent(self, texts: Iterable[Sequence[str]]) -> float:
-        """How much of the question stands side by side in any of some texts as it does in the question."""
+        """The share of the question whose words are side by side in any of some texts, as in the question."""
         held = self.pairs.intersection(pair for text in texts for pair in pairwise(text))
         return sum(self.rarity[one] + self.rarity[other] for one, other in held) / self.whole
 
@@ -72,7 +72,7 @@ Held = frozenset[str]
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
-    """Sentences that are fit to be quoted, and which of the question's words each holds, and the heading above them."""
+    """Quotable sentences, the question's words in each, and the heading above them."""
 
     above: Held
     said: tuple[tuple[str, Held], ...]
@@ -80,7 +80,7 @@ class Paragraph:
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
-    """A document that may answer: what RANK and EVIDENCE weigh, and paragraphs to quote, in the order of the text."""
+    """A document that may answer: the features for RANK and EVIDENCE, and paragraphs to quote, in order."""
 
     asked: Asked
     url: str
@@ -91,17 +91,17 @@ class Weighed:
 
     @property
     def rank(self) -> float:
-        """The higher, the nearer to the first place."""
+        """Higher is better."""
         return self.related + sum(weight * self.features[name] for name, weight in RANK.items())
 
     @property
     def about(self) -> float:
-        """How likely it holds what the question is about, from 0 to 1."""
+        """How likely it contains what the question is about, from 0 to 1."""
         return self._chance(ABOUT)
 
     @property
     def evidence(self) -> float:
-        """How likely it is the right one, from 0 to 1."""
+        """How likely it is the right document, from 0 to 1."""
         return self._chance(EVIDENCE)
 
     def _chance(self, weights: Mapping[str, float]) -> float:
@@ -109,7 +109,7 @@ class Weighed:
 
 
 def read(question: str, index: Index) -> Asked:
-    """The words of a question that are looked for."""
+    """The words of a question that are searched for."""
     every = index.words.both(question[:20_000])
     told = [(word, stem) for word, stem in every if word not in GRAMMAR]
     kept = list(dict.fromkeys(told))[:LONGEST]
@@ -122,9 +122,9 @@ def read(question: str, index: Index) -> Asked:
 
 
 def weigh(asked: Asked, hits: Sequence[Hit], index: Index, before: Asked | None = None) -> list[Weighed]:
-    """The documents of some passages, best first. `before` is the question that this one follows."""
+    """The documents of some passages, best first. `before` is the question that this one follows up on."""
     parts = [_Part.of(hit) for hit in hits]
-    # Words are read in one go, each text once, for that is what takes time.
+    # Words are read in one go and each text once, because that takes most of the time.
     texts = list(dict.fromkeys(text for part in parts for text in part.texts()))
     stems = dict(zip(texts, index.words.stems([_ADDRESS.sub(" ", text) for text in texts]), strict=True))
     grouped: dict[str, list[_Part]] = {}

@@ -1,4 +1,4 @@
-"""A caller's schema: what the research models refuse of it, and how it is read.
+"""A caller's schema: what the research models refuse, and how to read it.
 
 A schema is untrusted: references are followed only within it and only so far, no pattern is ever run, and every walk
 over it is bounded in depth and size.

@@ -1,4 +1,4 @@
-"""What comes in: how many requests a key may send, who is being answered, and who has left."""
+"""Incoming requests: the limit per key, their counters, and clients that leave."""
 
 import time
 from collections import OrderedDict, deque

@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 from parallel_mcp.sandbox.engine import Model
 from parallel_mcp.sandbox.fields import Reply
 
-# The statuses whose body is OpenAI's; all others have the one that Parallel documents.
+# The statuses whose body has OpenAI's shape. All others have the one that Parallel documents.
 OPENAI = frozenset({404, 405, 413, 415, 421})
 FAULTS: Mapping[int, str] = {
     401: "Injected fault: the key is rejected.",
