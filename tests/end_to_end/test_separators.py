@@ -8,7 +8,7 @@ import httpx2
 import pytest
 from starlette.responses import JSONResponse, Response
 
-from tests.http.test_protocol import ERAS, META, MODERN, a_call
+from tests.http.test_protocol import ERAS, META, MODERN, a_call, message_in
 from tests.support.pipes import _call, started
 from tests.support.processes import Serve
 from tests.support.upstream import Received, Upstream, completion
@@ -73,3 +73,27 @@ async def test_line_separators_leave_stdio_as_escapes(separated: Upstream, tool:
                 pass
     result = json.loads(line)["result"]["structuredContent"]
     check(line, result.get("answer", result))
+
+
+@pytest.mark.parametrize("tool", ["web_answer", "deep_research"])
+@pytest.mark.parametrize("transport", ["http", "stdio"])
+async def test_half_a_surrogate_pair_from_upstream_loses_no_answer_on_any_transport(
+    served: Serve, upstream: Upstream, transport: str, tool: str
+) -> None:
+    async def reply(received: Received) -> Response:
+        half = "So \ud83d and \U0001f600."
+        content = json.dumps({"answer": half}) if "response_format" in received.body else half
+        return Response(json.dumps(completion(content)), media_type="application/json")
+
+    upstream.reply = reply
+    headers, body = a_call(MODERN)
+    body["params"]["name"] = headers["mcp-name"] = tool
+    if transport == "http":
+        async with served() as url, httpx2.AsyncClient(trust_env=False, timeout=20) as http:
+            response = await http.post(f"{url}/mcp", json=body, headers=headers)
+        result = message_in(response)["result"]["structuredContent"]
+    else:
+        async with started(upstream) as pipe:
+            await pipe.send("tools/call", body["params"], 2)
+            result = (await pipe.answer(2))["result"]["structuredContent"]
+    assert result.get("answer", result)["content"] == "So \ufffd and \U0001f600."
