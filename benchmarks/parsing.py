@@ -1,6 +1,6 @@
 """How responses are read, however large or hostile: python -m benchmarks.parsing [--recorded DIR] [--quick]
 
-- The recorded runs: the least milliseconds of some rounds to read and understand each, also in multiples of `json.loads` of its body.
+- The recorded runs: the least milliseconds to read and understand each, and as a multiple of `json.loads` of its body.
 - Hostile streams of 10 MB and texts of 30 MB: seconds for a third and for all of it, and bytes of memory per character.
 - The longest time for which the server blocks its event loop, compared with an ordinary answer. The endpoint is a
   separate process, so that only the server uses the loop.
