@@ -8,7 +8,7 @@ Markdown table. Needs Linux (for /proc), and npm for the servers that come from 
     --metrics start cpu              some of: start, calls (CPU, p50, p95, p99), rate, burst, memory
     --transports stdio               or http
     --kinds answer                   or research
-    --rounds N                       3 where nothing is said: eight minutes in all on an idle machine with two cores
+    --rounds N                       3 by default: all of it in under ten minutes on two idle cores
     --quick                          2 rounds with a third of the calls, for a quick look during development
     --servers FILE                   another table
     --json FILE                      every round's figures
