@@ -17,8 +17,8 @@ from parallel_mcp.models import Answer, Question
 
 logger = logging.getLogger(__name__)
 
-DEADLINE_SECONDS = 10.0
-"""How long checking an answer may take; a malicious schema could take hours."""
+DEADLINE_SECONDS = 30.0
+"""How long checking an answer may take, with the start of a process; a malicious schema could take hours."""
 
 SMALL_BYTES = 8 * 1024
 """Responses below this size are parsed on the event loop, which takes 30 ms at worst."""

@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import anyio
@@ -29,7 +30,7 @@ async def _interrupted(upstream: Upstream, store: Path) -> str:
             await anyio.run_process(["kill", "-9", str(engine)])
         await engines_gone(store)
     gate.set()
-    with sqlite3.connect(store) as db:
+    with closing(sqlite3.connect(store)) as db, db:
         db.execute("UPDATE research SET due = due - 60")
         return str(db.execute("SELECT id FROM research").fetchone()[0])
 
@@ -77,7 +78,7 @@ async def test_a_command_that_waits_for_a_process_that_dies_says_so_before_it_se
                 os.kill(engine, signal.SIGKILL)
             await engines_gone(store)
             gate.set()
-            with sqlite3.connect(store) as db:
+            with closing(sqlite3.connect(store)) as db, db:
                 db.execute("UPDATE research SET due = due - 60")
             assert process.stdout is not None
             assert process.stderr is not None

@@ -9,7 +9,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -188,7 +188,7 @@ async def test_cancel_from_another_process_stops_a_run_that_is_being_finished(
     async with under_way(upstream, store) as front:
         await front.stdin.aclose()
         await front.process.wait()
-    with sqlite3.connect(store) as db:
+    with closing(sqlite3.connect(store)) as db, db:
         research_id = db.execute("SELECT id FROM research").fetchone()[0]
     async with fronted(upstream, store) as front:
         await front.shake_hands()
@@ -329,7 +329,7 @@ async def _stopped_and_lapsed(engine: int, store: Path) -> None:
     """Suspend it outside of a transaction, and let its lease lapse, as in a minute's sleep."""
     while True:
         os.kill(engine, signal.SIGSTOP)
-        with sqlite3.connect(store, timeout=0.1) as db, contextlib.suppress(sqlite3.OperationalError):
+        with closing(sqlite3.connect(store, timeout=0.1)) as db, db, contextlib.suppress(sqlite3.OperationalError):
             db.execute("UPDATE research SET due = due - 60")
             return
         os.kill(engine, signal.SIGCONT)

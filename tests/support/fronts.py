@@ -6,7 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -141,7 +141,7 @@ async def waited_for(store: Path, calls: int = 1) -> None:
     """Wait until so many calls, of whatever processes, are noted as waiting for runs."""
     with anyio.fail_after(30):
         while True:
-            with sqlite3.connect(store) as db:
+            with closing(sqlite3.connect(store)) as db, db:
                 if db.execute("SELECT count(*) FROM waiting").fetchone()[0] >= calls:
                     return
             await anyio.sleep(0.05)
