@@ -53,14 +53,15 @@ async def question_of(
 
 async def _lint(schema: dict[str, Any]) -> None:
     """Check a schema, in a process if it may take long. A thread would not help: compiling a pattern holds the GIL."""
-    text = str(schema)
-    if len(text) <= SMALL_SCHEMA_CHARS and "pattern" not in text:
-        schemas.lint(schema)
-        return
     try:
+        text = str(schema)
+        if len(text) <= SMALL_SCHEMA_CHARS and "pattern" not in text:
+            schemas.lint(schema)
+            return
         with anyio.fail_after(LINT_SECONDS):
             await anyio.to_process.run_sync(schemas.lint, schema, cancellable=True)
     except TimeoutError:
         raise errors.SchemaRefused("output_schema takes too long to check: make it simpler.") from None
-    except (BrokenWorkerProcess, OSError):
+    except (BrokenWorkerProcess, OSError, RecursionError):
+        # A schema that is too deep to print or pickle is refused at once.
         await anyio.to_thread.run_sync(schemas.lint, schema)

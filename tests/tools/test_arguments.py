@@ -6,6 +6,9 @@ from typing import Any
 import pytest
 from mcp.shared.exceptions import MCPError
 
+from parallel_mcp.errors import SchemaRefused
+from parallel_mcp.models import Model
+from parallel_mcp.tools.arguments import question_of
 from tests.support.clients import Connect, refused, structured
 from tests.support.upstream import Upstream
 
@@ -182,3 +185,12 @@ async def test_without_a_key_a_call_says_how_to_set_it(connect: Connect, upstrea
     assert "PARALLEL_API_KEY" in text
     assert "--sandbox" in text
     assert upstream.received == []
+
+
+@pytest.mark.parametrize("levels", [300, 900, 3_000])
+async def test_a_schema_too_deep_for_a_process_is_refused(levels: int) -> None:
+    schema: dict[str, Any] = {"type": "string", "pattern": "a"}
+    for _ in range(levels):
+        schema = {"type": "object", "properties": {"a": schema}}
+    with pytest.raises(SchemaRefused, match="levels of nesting"):
+        await question_of("Why?", Model.LITE, None, schema, None)
