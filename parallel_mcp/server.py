@@ -22,8 +22,8 @@ from parallel_mcp.hosts.waits import Waits
 from parallel_mcp.models import research_models
 from parallel_mcp.prompts import PROMPTS, add_prompts, missing_arguments
 from parallel_mcp.research import Principal, ResearchService, Scope, ServiceConfig, Store, payer_of
-from parallel_mcp.settings import Settings
-from parallel_mcp.stores.redis import SCHEMES, RedisStore
+from parallel_mcp.settings import Settings, is_redis
+from parallel_mcp.stores.redis import RedisStore
 from parallel_mcp.stores.sqlite import SQLiteStore
 from parallel_mcp.tasks import Tasks
 from parallel_mcp.tools import AppContext
@@ -213,7 +213,7 @@ async def open_store(settings: Settings) -> AsyncIterator[Store]:
 
 
 def _store(url: str, retention_days: float) -> RedisStore | SQLiteStore:
-    if url.startswith(SCHEMES):
+    if is_redis(url):
         return RedisStore(url, retention_days=retention_days)
     path = None if url == "memory:" else Path(url.removeprefix("sqlite:///"))
     return SQLiteStore(path, retention_days=retention_days)

@@ -22,13 +22,20 @@ async def store_finding(settings: Settings) -> Finding:
             await store.list(Scope("local", "", ""), limit=1)
             await store.check()
             if isinstance(store, RedisStore):
-                faults, notes = await store.risks()
-                return _found(place(url), [*faults, *notes], failed=bool(faults))
+                return await _redis_finding(store, place(url))
     except StoreFailed as error:
         return Finding("store", "fail", str(error))
     if url == "memory:":
         return Finding("store", "note", "memory: research runs are lost when the process ends")
     return _kept_in_file(url)
+
+
+async def _redis_finding(store: RedisStore, where: str) -> Finding:
+    try:
+        faults, notes = await store.risks()
+    except StoreFailed:
+        faults, notes = [], ["its settings could not be read, so they are not checked: let the user run INFO (+info)"]
+    return _found(where, [*faults, *notes], failed=bool(faults))
 
 
 def _kept_in_file(url: str) -> Finding:

@@ -48,7 +48,7 @@ def run(settings: Settings, ready: Callable[[str], None]) -> None:
         access_log=False,
         ws="none",
         http=bounded(max_connections()),
-        timeout_graceful_shutdown=max(round(settings.shutdown_seconds), 1),
+        timeout_graceful_shutdown=settings.shutdown_seconds,
     )
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.create_server((settings.host, settings.port), family=family, backlog=2048)

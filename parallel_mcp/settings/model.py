@@ -4,7 +4,6 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 from pydantic.fields import FieldInfo
@@ -73,7 +72,7 @@ class Settings(BaseModel):
     bring_your_own_key: bool = Field(False, description="HTTP: each caller sends a Parallel key of their own")
     allowed_hosts: Items = Field((), description="HTTP: additional Host headers to accept")
     allowed_origins: Items = Field((), description="HTTP: additional Origin headers to accept")
-    shutdown_seconds: float = Field(5, ge=0, le=3600, description="HTTP: how long calls have to finish at shutdown")
+    shutdown_seconds: int = Field(5, ge=1, le=3600, description="HTTP: how long calls have to finish at shutdown")
 
     key_fault: str | None = Field(None, exclude=True)
     """Why the key that was given cannot be sent, in words for the caller."""
@@ -147,8 +146,7 @@ class Settings(BaseModel):
     def _beside_the_store(self, suffix: str) -> Path | None:
         if self.store_url == "memory:":
             return None
-        shared = urlsplit(self.store_url).scheme in ("redis", "rediss", "unix")
-        store = values.default_store() if shared else self.store_url.removeprefix("sqlite:///")
+        store = values.default_store() if values.is_redis(self.store_url) else self.store_url.removeprefix("sqlite:///")
         return Path(os.path.expanduser(store)).with_suffix(suffix)
 
 

@@ -124,15 +124,23 @@ def store(value: object) -> object:
         return value
     if value.strip(":/").lower() == "memory":
         return "memory:"
+    if value and Path(value.removeprefix("sqlite:///")).name in ("", ".."):
+        raise ValueError(_FILE_OR_URL)
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):", value)
     if scheme is None:
         return or_none(value)
     kind, is_url = scheme[1].lower(), value.startswith("://", scheme.end() - 1)
     if kind in _REDIS:
         _check_redis(value, is_url)
-    elif kind != "sqlite" or not value.startswith("sqlite:///"):
+        return kind + value[len(kind) :]
+    if kind != "sqlite" or not value.startswith("sqlite:///"):
         raise ValueError(_FILE_OR_URL)
     return value
+
+
+def is_redis(url: str) -> bool:
+    """Whether a store's URL is Redis's."""
+    return url.partition("://")[0] in _REDIS
 
 
 def _check_redis(value: str, is_url: bool) -> None:

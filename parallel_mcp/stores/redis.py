@@ -36,7 +36,6 @@ TURN_SECONDS = 5.0
 """How long a call waits for a free connection."""
 CONNECTIONS = 16
 DAY_SECONDS = 86400
-SCHEMES = ("redis://", "rediss://", "unix://")
 
 
 def lua() -> str:

@@ -1,6 +1,7 @@
 """The doctor, as a process, with real problems."""
 
 import json
+import re
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,12 +12,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
 from parallel_mcp.doctor.live import Reply, differences
+from parallel_mcp.stores.redis import client
 from tests.support.commands import run
 from tests.support.upstream import Received, Upstream, chunk, events
 
 pytestmark = pytest.mark.anyio
 
 KEY = "sk-planted-0123456789"
+ROOT = Path(__file__).parents[2]
 
 
 async def test_the_doctor_finds_an_endpoint_that_takes_the_key(upstream: Upstream, tmp_path: Path) -> None:
@@ -162,6 +165,22 @@ async def test_a_redis_that_drops_what_was_paid_for_is_found(redis: str, tmp_pat
     assert verdict == "fail"
     assert "allkeys-lru" in words
     assert "appendonly" in words
+
+
+@pytest.mark.parametrize("less", ["", " +info"])
+async def test_the_documented_redis_user_is_enough(redis: str, tmp_path: Path, less: str) -> None:
+    page = (ROOT / "docs/replicas.md").read_text("utf-8")
+    [rights] = re.findall(r"`(\+evalsha [^`]*)`", page)
+    assert "`+info`" in page
+    async with client(redis) as admin:
+        await admin.execute_command("ACL", "SETUSER", "runs", "on", ">pw", "~{parallel-mcp}*", *(rights + less).split())  # type: ignore[no-untyped-call]
+    url = redis.replace("unix://", "unix://runs:pw@")
+    done = await anyio.to_thread.run_sync(
+        lambda: run(tmp_path, "doctor", "--sandbox", "--json", PARALLEL_MCP_STORE=url)
+    )
+    verdict, words = findings(done.stdout)["store"]
+    assert "can be read and written" in words
+    assert (verdict, "+info" in words) == (("fail", False) if less else ("note", True))
 
 
 # One paid question, to check the shape of the reply

@@ -130,6 +130,9 @@ def test_a_base_url_may_be_the_whole_address_of_the_api() -> None:
         ("postgres://host/db", "write a file's path"),
         ("file:r.db", "write a file's path"),
         ("sqlite:r.db", "write a file's path"),
+        ("/", "write a file's path"),
+        (".", "write a file's path"),
+        ("sqlite:///", "write a file's path"),
     ],
 )
 def test_a_store_that_is_none_never_becomes_a_file_of_that_name(value: str, said: str) -> None:

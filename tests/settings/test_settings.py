@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from parallel_mcp.settings import SECRETS, Settings, SettingsError, fields, read, variable
+from parallel_mcp.settings import SECRETS, Settings, SettingsError, fields, is_redis, read, variable
 
 SECRET = "sk-very-secret-value"
 
@@ -140,6 +140,13 @@ def test_a_store_of_an_unknown_kind_is_refused() -> None:
     with pytest.raises(SettingsError, match="PARALLEL_MCP_STORE: write a file's path"):
         read({"PARALLEL_MCP_STORE": "postgres://host/db"})
     assert read({"PARALLEL_MCP_STORE": "redis://host"})[0].store == "redis://host"
+
+
+@pytest.mark.parametrize("scheme", ["Redis", "REDISS", "Unix"])
+def test_the_case_of_a_scheme_does_not_matter(scheme: str) -> None:
+    store = read({"PARALLEL_MCP_STORE": f"{scheme}://:Pass@Host:6379/0"})[0].store
+    assert store == f"{scheme.lower()}://:Pass@Host:6379/0"
+    assert is_redis(store)
 
 
 def test_every_setting_has_a_row_in_the_readme() -> None:
