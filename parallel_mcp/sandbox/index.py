@@ -10,6 +10,7 @@ import os
 import re
 import sqlite3
 import threading
+import weakref
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
@@ -75,6 +76,7 @@ class Words:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._database = sqlite3.connect(":memory:", check_same_thread=False)
+        weakref.finalize(self, self._database.close)
         for name, tokenizer in (("stem", "porter unicode61"), ("word", "unicode61")):
             self._database.execute(f"CREATE VIRTUAL TABLE {name} USING fts5(text, tokenize='{tokenizer}')")
             self._database.execute(f"CREATE VIRTUAL TABLE {name}_at USING fts5vocab({name}, instance)")
@@ -104,6 +106,7 @@ class Index:
     def __init__(self, path: Path) -> None:
         # Opened read-only and shared by all threads under one lock, since a search takes a few milliseconds.
         self._database = sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False)
+        weakref.finalize(self, self._database.close)
         self._lock = threading.Lock()
         self.words = Words()
         self.said, self.documents, self.passages = self._query(

@@ -5,6 +5,7 @@ import os
 import sqlite3
 import threading
 import uuid
+import weakref
 from pathlib import Path
 
 import platformdirs
@@ -51,6 +52,7 @@ class Interactions:
                 self._opened = _open(self._path or _usual_path())
             except (OSError, RuntimeError, sqlite3.Error):
                 self._opened = _open(None)
+            weakref.finalize(self, self._opened.close)
         return self._opened
 
 
