@@ -303,7 +303,7 @@ async def test_a_web_answer_goes_out_though_the_store_cannot_be_opened(
     os.mkdir(file.path)
     answer = await service.answer(LOCAL, SPEED, ignore)
     assert answer.content == "An answer to: Why?"
-    assert "without a line in the ledger" in caplog.text
+    await eventually(lambda: "without a line in the ledger" in caplog.text)
     with pytest.raises(errors.StoreFailed, match="cannot be opened"):
         await service.ask(LOCAL, QUESTION)
     caplog.set_level(logging.CRITICAL)
