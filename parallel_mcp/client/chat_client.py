@@ -20,7 +20,7 @@ from parallel_mcp import chat, errors, telemetry
 from parallel_mcp.client.api_key import ApiKey
 from parallel_mcp.client.failures import LOWER_ERRORS, causes, map_exception, retry_after_seconds, retry_wait
 from parallel_mcp.client.pacing import OnProgress, Pacing
-from parallel_mcp.client.probe import INCONCLUSIVE, PROBE_SECONDS, probe
+from parallel_mcp.client.probe import KEY_ACCEPTED, PROBE_SECONDS, probe
 from parallel_mcp.client.reading import AnswerProgress, read_answer, read_error_body
 from parallel_mcp.client.transport import SENT
 from parallel_mcp.client.understanding import understand
@@ -161,7 +161,7 @@ class ChatClient:
         del key
         await self.pacing.turn("unproven", "", _ignore, PROBE_SECONDS)
         status, failure = await probe(self.http, secret.value)
-        if failure is not None and (status is None or status in INCONCLUSIVE):
+        if failure is not None and status not in KEY_ACCEPTED:
             raise failure
 
     def _retry_hook(self, asking: "_Asking") -> Callable[[Exception], bool | float]:

@@ -12,8 +12,8 @@ from parallel_mcp.errors import UpstreamError
 PROBE_SECONDS = 10.0
 """How long checking a key may take."""
 
-INCONCLUSIVE = frozenset({401, 403, 429, 502, 503, 504, 524, 529})
-"""Statuses of an empty request that do not show that the key was accepted."""
+KEY_ACCEPTED = frozenset({400, 402, 422})
+"""Refusals of an empty request that show that the key was accepted. All others come from gateways and failures too."""
 
 
 async def probe(http: httpx2.AsyncClient, key: str) -> tuple[int | None, UpstreamError | None]:
@@ -39,5 +39,5 @@ async def probe(http: httpx2.AsyncClient, key: str) -> tuple[int | None, Upstrea
         failure = map_exception(error, PROBE_SECONDS)
         failure.may_be_billed = False
         return None, failure
-    refused = None if status < 300 else chat.refusal(status, said, after, hide=secret.hide)
+    refused = None if status < 300 else chat.refusal(status, said, after, hide=secret.hide, may_be_billed=False)
     return status, refused
