@@ -26,6 +26,9 @@ SMALL_BYTES = 8 * 1024
 BIG_BYTES = 512 * 1024
 """From this size, responses are parsed in a process: a thread would hold the GIL for each long operation."""
 
+LAST_SECONDS = 0.4
+"""How long a cancelled call may take to return its answer unchecked. 32 MB take as long."""
+
 
 async def understand(
     question: Question,
@@ -39,7 +42,7 @@ async def understand(
 ) -> Answer | None:
     """The answer, or None if the response was cut off before its first word.
 
-    If checking takes longer than the deadline, the answer is returned unchecked. Raises UpstreamError.
+    If checking takes longer than the deadline, or is cancelled, the answer is returned unchecked. Raises UpstreamError.
     """
     read = partial(
         _understood, question, reading, broken, answer_citations=answer_citations, cost_usd=cost_usd, seconds=seconds
@@ -60,6 +63,10 @@ async def understand(
         except (BrokenWorkerProcess, OSError) as error:
             logger.warning("No process could be started to parse an answer (%s)", type(error).__name__)
             break
+        except anyio.get_cancelled_exc_class():
+            with anyio.move_on_after(LAST_SECONDS, shield=True):
+                return await anyio.to_thread.run_sync(partial(read, check=False), abandon_on_cancel=True)
+            raise
     return await anyio.to_thread.run_sync(partial(read, check=False))
 
 

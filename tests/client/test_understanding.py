@@ -47,6 +47,16 @@ async def test_a_check_that_takes_too_long_is_ended_and_the_answer_given_uncheck
     assert answer.warnings == (UNCHECKED,)
 
 
+@pytest.mark.parametrize(
+    ("content", "schema"), [('{"n": 1}', {"type": "object"}), ("so" * 300_000, None)], ids=["schema", "large"]
+)
+async def test_an_answer_that_has_arrived_is_not_lost_to_a_cancellation(content: str, schema: dict[str, Any]) -> None:
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        answer = await understood(content, schema, 60)
+    assert answer.content == content
+
+
 async def test_a_schema_that_took_half_a_minute_is_checked_while_others_go_on() -> None:
     turns = 0
     answers: list[Answer] = []

@@ -10,7 +10,7 @@ from typing import Any
 
 import anyio
 import pytest
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from parallel_mcp import errors
 from parallel_mcp.models import Answer, Question
@@ -30,7 +30,7 @@ from tests.support.services import (
     requests_paid,
     resumed,
 )
-from tests.support.upstream import Received, Upstream, chunk, events
+from tests.support.upstream import Received, Upstream, chunk, completion, connections, events
 
 pytestmark = pytest.mark.anyio
 
@@ -235,6 +235,27 @@ async def test_a_desk_that_closes_gives_its_leases_back(
     assert kept is not None
     assert (kept.status, kept.holder, kept.attempts) == ("working", None, 1)
     await upstream.until(lambda self: self.closed == 1, SOON)
+
+
+async def test_an_answer_that_is_being_checked_when_the_desk_closes_is_stored(
+    open_service: OpenService, upstream: Upstream, store: SQLiteStore
+) -> None:
+    """The check has hardly begun: the process that does it is only being started."""
+
+    async def reply(_: Received) -> Response:
+        return JSONResponse(completion('{"n": 1}'))
+
+    upstream.reply = reply
+    with anyio.fail_after(SOON):
+        async with open_service() as service:
+            question = Question(text="Why?", model="base", output_schema={"type": "object"})
+            row, _ = await service.ask(LOCAL, question)
+            await upstream.requests(1)
+            await eventually(lambda: connections(service._client.http)[0] == 0)
+    kept = await store.get(row.research_id, LOCAL.scope)
+    assert kept is not None
+    assert kept.answer is not None
+    assert (kept.status, kept.answer.data) == ("completed", {"n": 1})
 
 
 async def test_what_was_not_sent_when_the_desk_closes_costs_nothing(
