@@ -79,14 +79,16 @@ def _values(settings: Settings, flags: dict[str, Any]) -> list[dict[str, str]]:
     listed = []
     for name in configuration.fields():
         variable = configuration.variable(name)
-        if name in given:
+        if name == "api_key" and settings.key_is_kept:
+            source = "kept key"
+        elif name in given:
             source = "flag"
         elif os.environ.get(variable, "").strip():
             source = "environment"
         elif name in configuration.SECRETS and os.environ.get(f"{variable}_FILE"):
             source = "file"
         else:
-            source = "kept key" if name == "api_key" and settings.api_key is not None else "default"
+            source = "default"
         listed.append({"variable": variable, "value": _shown(settings, name), "from": source})
     return listed
 

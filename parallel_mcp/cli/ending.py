@@ -1,5 +1,6 @@
 """How a command fails: what it prints, and its exit status. `docs/command-line.md` lists them."""
 
+import errno
 import json
 import re
 import signal
@@ -38,6 +39,13 @@ class Failed(click.ClickException):
             click.echo(clean(json.dumps({"error": error}, ensure_ascii=False, indent=2)))
         else:
             click.echo(clean(self.message), err=True)
+
+
+def cannot_listen(host: str, port: int, error: OSError) -> Failed:
+    """The failure to listen at an address."""
+    if error.errno == errno.EADDRINUSE:
+        return Failed(f"Cannot listen on {host}, port {port}: another program uses it. Choose another with --port.")
+    return Failed(f"Cannot listen on {host}, port {port}: {error.strerror or error}")
 
 
 class Misused(Failed):

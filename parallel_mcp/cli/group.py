@@ -27,6 +27,8 @@ class _Main(OwnOptionsFirstGroup):
         with reported(as_json=as_json):
             try:
                 return super().invoke(ctx)
+            except click.exceptions.NoArgsIsHelpError:
+                raise
             except click.UsageError as error:
                 # It may quote an argument.
                 words = clean(error.format_message())

@@ -51,7 +51,9 @@ def install(host: str | None, every: bool, remove: bool, dry_run: bool, **wanted
     if failed:
         raise SystemExit(1)
     if not chosen:
-        click.echo("No host was found on this machine; name one to configure it anyway.")
+        click.echo(
+            "No host was found on this machine. `parallel-mcp install` lists them; name one to configure it anyway."
+        )
 
 
 def _wish(machine: "Machine", **wanted: Any) -> "Wish":

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from parallel_mcp.cli.ending import Failed
+from parallel_mcp.cli.ending import cannot_listen
 
 if TYPE_CHECKING:
     from parallel_mcp.sandbox import SandboxOptions
@@ -43,7 +43,7 @@ def sandbox(host: str, port: int, faults: tuple[str, ...], **options: Any) -> No
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     except OSError as error:
-        raise Failed(f"Cannot listen on {host}, port {port}: {error.strerror or error}") from None
+        raise cannot_listen(host, port, error) from None
     except KeyboardInterrupt:
         pass
 
@@ -73,5 +73,6 @@ async def _serve_sandbox(options: "SandboxOptions", host: str, port: int) -> Non
         one, _ = sandboxes.example_questions()
         click.echo(f"Parallel's Chat API, from documents on this machine, at {url} (any key). Try:", err=True)
         body = json.dumps({"model": "base", "messages": [{"role": "user", "content": one}]})
-        click.echo(f"  curl {url}/chat/completions -H 'Authorization: Bearer any' -d '{body}'", err=True)
+        headers = "-H 'Authorization: Bearer any' -H 'Content-Type: application/json'"
+        click.echo(f"  curl {url}/chat/completions {headers} -d '{body}'", err=True)
         await anyio.sleep_forever()

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from parallel_mcp.cli.ending import Failed, Misused
+from parallel_mcp.cli.ending import Misused, cannot_listen
 from parallel_mcp.cli.options import NAME, OwnOptionsFirst, no_front, setting_flags, settings_of, usable_settings
 from parallel_mcp.compat.imports import without_uvicorn
 from parallel_mcp.settings import Settings, SettingsError
@@ -98,10 +98,14 @@ def http(**flags: Any) -> None:
         from parallel_mcp import http as web
 
     settings = settings_of(flags)
-    _say_if_sandbox(settings)
+
+    def ready(url: str) -> None:
+        click.echo(f"{NAME}: serving {url}", err=True)
+        _say_if_sandbox(settings)
+
     try:
-        web.run(settings, lambda url: click.echo(f"{NAME}: serving {url}", err=True))
+        web.run(settings, ready)
     except SettingsError as error:
         raise Misused(f"The settings are wrong. {error}") from None
     except OSError as error:
-        raise Failed(f"Cannot listen on {settings.host}, port {settings.port}: {error.strerror or error}") from None
+        raise cannot_listen(settings.host, settings.port, error) from None

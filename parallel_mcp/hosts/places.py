@@ -96,7 +96,8 @@ def program(machine: Machine) -> list[str]:
     uvx = machine.which("uvx")
     if uvx is None:
         raise NoLastingProgram(
-            f"{PROGRAM} is running from a cache, which a host could not rely on, and uvx is not on PATH. "
+            f"{PROGRAM} is running from a cache or a temporary folder ({prefix}), which a host could not rely on, and "
+            "uvx is not on PATH. "
             "Install it permanently first, with uv tool install, pipx install or pip install."
         )
     return [uvx, "--from", _source(), PROGRAM]

@@ -74,6 +74,8 @@ class Settings(BaseModel):
     allowed_origins: Items = Field((), description="HTTP: additional Origin headers to accept")
     shutdown_seconds: int = Field(5, ge=1, le=3600, description="HTTP: how long calls have to finish at shutdown")
 
+    key_is_kept: bool = Field(False, exclude=True)
+    """Whether the key is the saved one."""
     key_fault: str | None = Field(None, exclude=True)
     """Why the key that was given cannot be sent, in words for the caller."""
 
@@ -98,7 +100,7 @@ class Settings(BaseModel):
     @model_validator(mode="after")
     def _the_default_may_be_asked(self) -> "Settings":
         if "default_model" in self.model_fields_set and self.default_model not in research_models(self.max_model):
-            raise ValueError("DEFAULT_MODEL is larger than MAX_MODEL: lower it, or raise MAX_MODEL")
+            raise ValueError("PARALLEL_MCP_DEFAULT_MODEL is larger than PARALLEL_MCP_MAX_MODEL: change one of them")
         return self
 
     @model_validator(mode="after")
@@ -152,7 +154,7 @@ class Settings(BaseModel):
 
 SECRETS = frozenset({"api_key", "access_tokens"})
 HTTP_ONLY = ("host", "port", "bring_your_own_key", "allowed_hosts", "allowed_origins", "shutdown_seconds")
-_HIDDEN = frozenset({"key_fault", "timeouts", "heartbeat_seconds"})
+_HIDDEN = frozenset({"key_fault", "key_is_kept", "timeouts", "heartbeat_seconds"})
 
 
 def fields() -> dict[str, FieldInfo]:

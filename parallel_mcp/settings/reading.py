@@ -16,8 +16,8 @@ from parallel_mcp.settings.model import SECRETS, Settings, fields
 
 _UNFILLED = "it names a variable that the host did not fill in: write the value itself"
 _KEY_UNFILLED = (
-    "PARALLEL_API_KEY holds a placeholder that the host did not fill in, and it was not sent: write the key itself "
-    "there, or check how this host refers to a variable"
+    "PARALLEL_API_KEY holds a placeholder, not a key, and it was not sent: write the key itself there. In a host's "
+    "configuration, the host did not fill in the variable: check how it refers to one"
 )
 _KEY_UNFIT = "PARALLEL_API_KEY has characters that a key cannot have: copy it again"
 
@@ -76,10 +76,14 @@ def _read_key(environ: Mapping[str, str], kept: Path | None, found: _Given) -> N
     if not meant(text):
         text = _secret_file(environ, "api_key", found)
     taken = _take_key(text, found)
+    fault = found.faults.pop("api_key", found.key_fault)
     if not taken and kept is not None and kept.is_file():
         taken = _take_key(_contents(kept, "api_key", f"The key file {kept}", found), found)
+        found.values["key_is_kept"] = taken
         found.warnings += _too_open(kept)
-    fault = found.faults.pop("api_key", found.key_fault)
+        if taken and fault is not None:
+            found.warnings.append(f"{fault}. The saved key is used instead")
+        fault = found.faults.pop("api_key", fault or found.key_fault)
     found.key_fault = None if taken else fault
 
 

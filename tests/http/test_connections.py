@@ -93,18 +93,27 @@ def test_a_body_that_does_not_come_has_a_deadline(tmp_path: Path, upstream_url: 
         assert _is_closed(connection)
 
 
-@pytest.mark.parametrize("sent", [BODY, PAGES], ids=["half a body", "more pages than the buffers hold"])
-def test_connections_that_stall_after_their_headers_keep_nobody_out(
-    tmp_path: Path, upstream_url: str, sent: bytes
-) -> None:
+def test_who_reads_nothing_has_a_deadline(tmp_path: Path, upstream_url: str) -> None:
+    with limited(tmp_path, upstream_url, seconds=3600, transfer=0.2) as target, ExitStack() as stack:
+        connection = stack.enter_context(socket.socket())
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        connection.connect(("127.0.0.1", target.port))
+        connection.sendall(PAGES)
+        connection.settimeout(0.1)
+        until = time.monotonic() + 20
+        with pytest.raises(ConnectionError):
+            while time.monotonic() < until:
+                with suppress(TimeoutError):
+                    connection.send(b"G")
+
+
+def test_connections_that_stall_after_their_headers_keep_nobody_out(tmp_path: Path, upstream_url: str) -> None:
     # That makes 16 connections.
     with limited(tmp_path, upstream_url, seconds=3600, descriptors=288) as target, ExitStack() as stack:
         for _ in range(20):
-            connection = stack.enter_context(socket.socket())
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
-            connection.connect(("127.0.0.1", target.port))
-            connection.sendall(sent)
-            # The server has come to it, and no more of what it sends is read.
+            connection = opened(target, stack)
+            connection.sendall(BODY)
+            # The server has come to it.
             with suppress(ConnectionError):
                 connection.recv(1)
         until = time.monotonic() + 20

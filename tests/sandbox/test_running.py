@@ -1,19 +1,25 @@
 """Starting, stopping, clients that leave, and many at once."""
 
+import json
 import logging
 import random
+import shutil
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import anyio
 import httpx2
 import pytest
+from anyio.streams.text import TextReceiveStream
 
 from parallel_mcp.sandbox import Fault, SandboxOptions, running
 from parallel_mcp.sandbox.app import LATENCY, latency
 from parallel_mcp.sandbox.engine import Earlier
 from parallel_mcp.sandbox.interactions import Interactions
+from tests.support.commands import environment_of
 from tests.support.sandboxes import QUESTION, Start
 
 pytestmark = pytest.mark.anyio
@@ -147,3 +153,21 @@ async def test_one_with_a_key_of_its_own_takes_no_other() -> None:
         for key, status in (("its-own", 200), ("any", 401)):
             answered = await client.post(f"{url}/chat/completions", json=ASKED, headers={"x-api-key": key})
             assert answered.status_code == status
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+async def test_the_line_that_the_command_prints_works(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "parallel_mcp", "sandbox", "--port", "0", "--corpus", str(tmp_path)]
+    (tmp_path / "a.md").write_text("# A\n\nA replica that is killed is replaced.\n")
+    environment = environment_of(tmp_path)
+    async with await anyio.open_process(command, env=environment, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        said = TextReceiveStream(process.stderr)
+        text = ""
+        with anyio.fail_after(60):
+            while "}" not in text or not text.endswith("\n"):
+                text += await said.receive()
+        line = next(line for line in text.splitlines() if line.startswith("  curl "))
+        done = await anyio.run_process(["sh", "-c", line], env=environment)
+        process.kill()
+    assert json.loads(done.stdout)["choices"]

@@ -181,3 +181,24 @@ def test_plain_http_to_another_machine_is_warned_about() -> None:
     assert "plain http" in " ".join(read({"PARALLEL_BASE_URL": "http://gateway.example"})[1])
     for url in ("https://gateway.example", "http://127.0.0.1:8787", "http://localhost:8787", "http://[::1]:1"):
         assert read({"PARALLEL_BASE_URL": url})[1] == []
+
+
+@pytest.mark.parametrize(
+    ("left", "said"),
+    [
+        ({"PARALLEL_API_KEY": "${PARALLEL_API_KEY}"}, "PARALLEL_API_KEY holds a placeholder"),
+        ({"PARALLEL_API_KEY_FILE": "/nowhere"}, "PARALLEL_API_KEY_FILE names a file that cannot be read"),
+    ],
+)
+def test_a_saved_key_never_takes_the_place_of_another_silently(tmp_path: Path, left: dict[str, str], said: str) -> None:
+    kept = tmp_path / "key"
+    kept.write_text(KEY)
+    kept.chmod(0o600)
+    settings, warnings = read(left, kept_key=kept)
+    assert settings.key_is_kept
+    assert settings.key_fault is None
+    [warning] = warnings
+    assert warning.startswith(said)
+    assert warning.endswith("The saved key is used instead")
+    assert KEY not in warning
+    assert not read({"PARALLEL_API_KEY": KEY}, kept_key=kept)[0].key_is_kept
