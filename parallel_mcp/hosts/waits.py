@@ -17,10 +17,17 @@ UNKNOWN_SECONDS = 25.0
 """For unknown clients: 30 s is a common limit."""
 
 SHORTEST_SECONDS = 1.0
-AGAIN_SECONDS = 4.0
-"""If a question is asked again this long after a call for it that still waits, the host gave up on the first call."""
+SHORTEST_LIMIT = 4.0
+"""No known host gives up before 5 s: what ends a call sooner is a person, or a model."""
+
+STARTING_SECONDS = 2.0
+"""A call that comes this soon after the start was held until the server ran, so the host has waited longer for it."""
+
+COMMON_LIMITS = (5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
+"""The model takes some time to ask again, so the limit was the longest of these that had passed."""
 
 REMEMBERED_SECONDS = 86_400.0
+MOST_CLIENTS = 1000
 
 
 class Client(NamedTuple):
@@ -46,8 +53,10 @@ class Waits:
     def __init__(self, fixed: float | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._fixed = fixed
         self._clock = clock
+        self._started = clock()
         self._file: Path | None = None
         self._learned: dict[Client, Learned] = {}
+        self._doubtful: dict[Client, float] = {}
         self._waiting: dict[tuple[Client, str], float] = {}
 
     def keep_in(self, file: Path | None) -> None:
@@ -70,26 +79,68 @@ class Waits:
         """How long a call for `asked` may wait. If the block is cancelled, the host gave up on the call."""
         began = self._clock()
         earlier = self._waiting.get((client, asked), began)
-        if began - earlier >= AGAIN_SECONDS:
-            self._given_up(client, began - earlier)
+        if began > earlier:
+            self._asked_again(client, began - earlier)
         self._waiting[client, asked] = began
         try:
             yield self.seconds(client)
+            self._lasted(client, asked, began)
         except Exception:
             raise
         except BaseException:
             # Cancelled by a notification from the host, or because its connection ended.
-            self._given_up(client, self._clock() - began)
+            self._cancelled(client, began)
+            self._lasted(client, asked, began)
             raise
         finally:
             if self._waiting.get((client, asked)) == began:
                 del self._waiting[client, asked]
 
-    def _given_up(self, client: Client, after: float) -> None:
-        if self._fixed is not None or before(after) >= self.seconds(client):
+    def _asked_again(self, client: Client, after: float) -> None:
+        """Either the host gave up without a word, or another of its agents joins the question."""
+        limit = max((common for common in COMMON_LIMITS if common <= after), default=after)
+        if after >= SHORTEST_LIMIT and (call_limit(client.name) is None or self._twice(client, after)):
+            self._shorten(client, limit)
+
+    def _cancelled(self, client: Client, began: float) -> None:
+        """Hosts have round limits. If the limit is known, any other time is a person's, unless it recurs."""
+        after = self._clock() - began
+        if call_limit(client.name) is None:
+            believed = after >= SHORTEST_LIMIT or began - self._started < STARTING_SECONDS
+        else:
+            is_round = abs(after - 5 * round(after / 5)) < 0.25
+            believed = after >= SHORTEST_LIMIT and (is_round or self._twice(client, after))
+        if believed:
+            self._shorten(client, after)
+
+    def _twice(self, client: Client, after: float) -> bool:
+        """Whether the last doubtful time of this client was about the same."""
+        last = self._doubtful.pop(client, 0.0)
+        self._doubtful[client] = after
+        if len(self._doubtful) > MOST_CLIENTS:
+            del self._doubtful[next(iter(self._doubtful))]
+        return abs(after - last) <= after / 10
+
+    def _shorten(self, client: Client, limit: float) -> None:
+        if before(limit) < self.seconds(client):
+            self._learn(client, before(limit))
+
+    def _lasted(self, client: Client, asked: str, began: float) -> None:
+        """If the host kept a call open for longer than was learned, that was no limit.
+
+        Unknown names may belong to several hosts: the shortest limit holds for them.
+        """
+        wait, learned = before(self._clock() - began), self._learned.get(client)
+        alone = self._waiting.get((client, asked)) == began
+        if alone and learned is not None and wait > learned.seconds and call_limit(client.name) is not None:
+            self._learn(client, wait)
+
+    def _learn(self, client: Client, seconds: float) -> None:
+        if self._fixed is not None:
             return
-        self._learned[client] = Learned(before(after), time.time())
-        logger.info("A client gave up on a call after %.0f s; the next ones wait %.0f s", after, before(after))
+        others = [(one, what) for one, what in self._learned.items() if one != client and _is_recent(what)]
+        self._learned = dict([*others[1 - MOST_CLIENTS :], (client, Learned(seconds, time.time()))])
+        logger.info("By how long a client kept a call open, its next ones wait %.0f s", seconds)
         _keep(self._file, self._learned)
 
 
@@ -114,7 +165,7 @@ def _keep(file: Path | None, learned: dict[Client, Learned]) -> None:
     new = file.with_suffix(f".{os.getpid()}")
     try:
         new.touch(0o600)
-        new.write_text(json.dumps(lines), "utf-8")
+        new.write_text(json.dumps(lines[-MOST_CLIENTS:]), "utf-8")
         new.replace(file)
     except OSError as error:
         logger.info("How long hosts wait could not be saved: %s", error.strerror)

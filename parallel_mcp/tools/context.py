@@ -29,10 +29,14 @@ class AppContext:
     deliveries: Deliveries = field(default_factory=Deliveries)
 
 
+MAX_NAME_CHARS = 100
+"""Of a client's name: it is kept, and its length is the client's choice."""
+
+
 def client_of(ctx: Context[AppContext, Any], principal: Principal) -> Client:
     """The client that made the call, by the name it gives itself, or an empty name."""
     params = ctx.request_context.session.client_params
-    return Client(principal.scope.caller, params.client_info.name if params is not None else "")
+    return Client(principal.scope.caller, params.client_info.name[:MAX_NAME_CHARS] if params is not None else "")
 
 
 def app_of(ctx: Context[AppContext, Any]) -> AppContext:

@@ -1,5 +1,6 @@
 """How long a call waits, by the host and by how its earlier calls went."""
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -108,6 +109,135 @@ def test_asking_the_same_again_while_it_is_unanswered_teaches_the_limit_too() ->
             assert wait == before(10)
 
 
+CLAUDE_CODE = Client("local", "claude-code")
+
+
+def _ask_again(waits: Waits, client: Client, after: float, clock: Clock) -> None:
+    """Two calls for one question; the first still waits when the second comes."""
+    with waits.call(client, "Why?"):
+        clock.now += after
+        with waits.call(client, "Why?"):
+            pass
+
+
+def test_a_second_agent_that_joins_a_question_does_not_shorten_the_wait_of_a_known_host() -> None:
+    clock = Clock()
+    waits = Waits(clock=clock)
+    for after in (5, 12, 60, 120):
+        _ask_again(waits, CLAUDE_CODE, after, clock)
+        assert waits.seconds(CLAUDE_CODE) == before(300)
+
+
+def test_a_known_host_that_asks_again_after_the_same_time_twice_has_that_limit() -> None:
+    clock = Clock()
+    waits = Waits(clock=clock)
+    _ask_again(waits, CLAUDE_CODE, 62, clock)
+    _ask_again(waits, CLAUDE_CODE, 64, clock)
+    assert waits.seconds(CLAUDE_CODE) == before(60)
+
+
+@pytest.mark.parametrize("limit", [5, 10])
+def test_the_time_that_a_model_takes_to_ask_again_is_not_part_of_the_limit(limit: float) -> None:
+    clock = Clock()
+    waits = Waits(clock=clock)
+    _ask_again(waits, SOMEBODY, limit + 4, clock)
+    assert waits.seconds(SOMEBODY) == before(limit)
+
+
+@pytest.mark.parametrize("after", [0.5, 3, 7.4, 23])
+def test_a_person_who_cancels_a_call_does_not_shorten_the_wait_of_a_known_host(after: float) -> None:
+    clock = Clock()
+    waits = Waits(clock=clock)
+    _give_up(waits, CLAUDE_CODE, after, clock)
+    assert waits.seconds(CLAUDE_CODE) == before(300)
+
+
+def test_what_is_cancelled_sooner_than_any_host_would_teaches_nothing() -> None:
+    clock = Clock()
+    waits = Waits(clock=clock)
+    clock.now += 60
+    for _ in range(2):
+        _give_up(waits, SOMEBODY, 3, clock)
+        _give_up(waits, CLAUDE_CODE, 3, clock)
+    assert (waits.seconds(SOMEBODY), waits.seconds(CLAUDE_CODE)) == (25, before(300))
+
+
+def test_a_call_that_was_held_until_the_server_ran_teaches_a_limit_of_5_seconds() -> None:
+    clock = Clock()
+    waits = Waits(clock=clock)
+    _give_up(waits, SOMEBODY, 3.5, clock)
+    assert waits.seconds(SOMEBODY) == before(3.5) < 5
+
+
+@pytest.mark.parametrize(("limit", "lost"), [(60, 1), (45, 1), (37, 2)])
+def test_a_limit_that_the_user_set_for_a_known_host_is_learned(limit: float, lost: int) -> None:
+    clock = Clock()
+    waits = Waits(clock=clock)
+    assert [_give_up(waits, CLAUDE_CODE, limit, clock) >= limit for _ in range(4)] == [i < lost for i in range(4)]
+
+
+@pytest.mark.parametrize("is_cancelled", [True, False])
+def test_a_call_that_a_known_host_kept_open_for_longer_lengthens_the_wait_again(is_cancelled: bool) -> None:
+    clock = Clock()
+    waits = Waits(clock=clock)
+    try:
+        with waits.call(CLAUDE_CODE, "Who?"):
+            _give_up(waits, CLAUDE_CODE, 10, clock)
+            assert waits.seconds(CLAUDE_CODE) == before(10)
+            clock.now += 90
+            if is_cancelled:
+                raise KeyboardInterrupt
+    except KeyboardInterrupt:
+        pass
+    assert waits.seconds(CLAUDE_CODE) == before(100)
+
+
+def test_calls_that_return_in_time_do_not_lengthen_the_wait() -> None:
+    clock = Clock()
+    waits = Waits(clock=clock)
+    for _ in range(5):
+        assert _give_up(waits, CLAUDE_CODE, 60, clock) in (before(300), before(60))
+    assert waits.seconds(CLAUDE_CODE) == before(60)
+
+
+def test_only_the_clients_that_taught_something_last_are_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("parallel_mcp.hosts.waits.MOST_CLIENTS", 3)
+    clock = Clock()
+    waits = Waits(clock=clock)
+    waits.keep_in(tmp_path / "research.waits")
+    for name in "abcde":
+        _give_up(waits, Client("local", name), 5, clock)
+    assert [waits.seconds(Client("local", name)) for name in "abcde"] == [25, 25, *[before(5)] * 3]
+    assert len(waits._learned) == 3
+    assert len(json.loads((tmp_path / "research.waits").read_text())) == 3
+
+
+def test_what_was_learned_more_than_a_day_ago_is_dropped(tmp_path: Path) -> None:
+    file, clock = tmp_path / "research.waits", Clock()
+    file.write_text('[["local", "old", 3, 1000]]')
+    waits = Waits(clock=clock)
+    waits.keep_in(file)
+    _give_up(waits, SOMEBODY, 5, clock)
+    assert list(waits._learned) == [SOMEBODY]
+
+
+async def test_a_clients_name_is_kept_up_to_100_characters(upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
+    clients: list[Client] = []
+
+    class Recording(Waits):
+        def seconds(self, client: Client) -> float:
+            clients.append(client)
+            return super().seconds(client)
+
+    monkeypatch.setattr("parallel_mcp.server.Waits", Recording)
+    server = build(Settings(api_key="k", base_url=upstream.url, store="memory:"))
+    async with McpClient(server, client_info=Implementation(name="n" * 5000, version="1")) as client:
+        await client.call_tool("deep_research", {"question": "Why?"})
+    assert {one.name for one in clients} == {"n" * 100}
+
+
 def test_what_one_client_teaches_is_not_held_against_another() -> None:
     clock = Clock()
     waits = Waits(clock=clock)
@@ -161,7 +291,10 @@ async def _working(client: McpClient) -> float:
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
-async def test_a_client_that_cancelled_a_call_gets_the_next_one_back_in_time(upstream: Upstream, mode: Any) -> None:
+async def test_a_client_that_cancelled_a_call_gets_the_next_one_back_in_time(
+    upstream: Upstream, monkeypatch: pytest.MonkeyPatch, mode: Any
+) -> None:
+    monkeypatch.setattr("parallel_mcp.hosts.waits.SHORTEST_LIMIT", 1.0)
     upstream.hold()
     server = build(Settings(api_key="k", base_url=upstream.url, store="memory:"))
     info = Implementation(name="impatient", version="1")
@@ -177,7 +310,7 @@ async def test_a_client_that_asks_the_same_while_it_is_unanswered_gets_that_call
     upstream: Upstream, monkeypatch: pytest.MonkeyPatch, mode: Any
 ) -> None:
     """As clients do that time out without a word: they leave the first call as it is."""
-    monkeypatch.setattr("parallel_mcp.hosts.waits.AGAIN_SECONDS", 1e-6)
+    monkeypatch.setattr("parallel_mcp.hosts.waits.SHORTEST_LIMIT", 1e-6)
     upstream.hold()
     server = build(Settings(api_key="k", base_url=upstream.url, store="memory:"))
     async with McpClient(server, mode=mode) as client, anyio.create_task_group() as group:
@@ -194,7 +327,7 @@ async def test_a_host_that_starts_a_process_for_each_call_loses_one_at_most(upst
     parameters = StdioServerParameters(command=sys.executable, args=["-m", "parallel_mcp"], env=environment)
     async with McpClient(parameters) as client:
         await client.read_resource("research://")  # until the engine is there
-        await _lost_call(client, 4)
+        await _lost_call(client, 5)
     async with McpClient(parameters) as client:
         await client.read_resource("research://")
         with anyio.fail_after(UNKNOWN_SECONDS - 5):
