@@ -56,7 +56,7 @@ class Waits:
         self._started = clock()
         self._file: Path | None = None
         self._learned: dict[Client, Learned] = {}
-        self._doubtful: dict[Client, float] = {}
+        self._doubtful: dict[Client, tuple[float, float]] = {}
         self._waiting: dict[tuple[Client, str], float] = {}
 
     def keep_in(self, file: Path | None) -> None:
@@ -80,7 +80,7 @@ class Waits:
         began = self._clock()
         earlier = self._waiting.get((client, asked), began)
         if began > earlier:
-            self._asked_again(client, began - earlier)
+            self._asked_again(client, earlier)
         self._waiting[client, asked] = began
         try:
             yield self.seconds(client)
@@ -96,10 +96,11 @@ class Waits:
             if self._waiting.get((client, asked)) == began:
                 del self._waiting[client, asked]
 
-    def _asked_again(self, client: Client, after: float) -> None:
+    def _asked_again(self, client: Client, began: float) -> None:
         """Either the host gave up without a word, or another of its agents joins the question."""
+        after = self._clock() - began
         limit = max((common for common in COMMON_LIMITS if common <= after), default=after)
-        if after >= SHORTEST_LIMIT and (call_limit(client.name) is None or self._twice(client, after)):
+        if after >= SHORTEST_LIMIT and (call_limit(client.name) is None or self._twice(client, began)):
             self._shorten(client, limit)
 
     def _cancelled(self, client: Client, began: float) -> None:
@@ -109,17 +110,18 @@ class Waits:
             believed = after >= SHORTEST_LIMIT or began - self._started < STARTING_SECONDS
         else:
             is_round = abs(after - 5 * round(after / 5)) < 0.25
-            believed = after >= SHORTEST_LIMIT and (is_round or self._twice(client, after))
+            believed = after >= SHORTEST_LIMIT and (is_round or self._twice(client, began))
         if believed:
             self._shorten(client, after)
 
-    def _twice(self, client: Client, after: float) -> bool:
-        """Whether the last doubtful time of this client was about the same."""
-        last = self._doubtful.pop(client, 0.0)
-        self._doubtful[client] = after
+    def _twice(self, client: Client, began: float) -> bool:
+        """Whether its last doubtful call was as old, and over when this one began: one key cancels several calls."""
+        now = self._clock()
+        ended, last = self._doubtful.pop(client, (now, 0.0))
+        self._doubtful[client] = now, now - began
         if len(self._doubtful) > MOST_CLIENTS:
             del self._doubtful[next(iter(self._doubtful))]
-        return abs(after - last) <= after / 10
+        return ended <= began and abs(now - began - last) <= (now - began) / 10
 
     def _shorten(self, client: Client, limit: float) -> None:
         if before(limit) < self.seconds(client):

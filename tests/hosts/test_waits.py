@@ -152,6 +152,15 @@ def test_a_person_who_cancels_a_call_does_not_shorten_the_wait_of_a_known_host(a
     assert waits.seconds(CLAUDE_CODE) == before(300)
 
 
+def test_a_person_who_cancels_several_calls_at_once_does_not_either() -> None:
+    clock = Clock()
+    waits = Waits(clock=clock)
+    with pytest.raises(KeyboardInterrupt), waits.call(CLAUDE_CODE, "Why?"), waits.call(CLAUDE_CODE, "Who?"):
+        clock.now += 7.4
+        raise KeyboardInterrupt
+    assert waits.seconds(CLAUDE_CODE) == before(300)
+
+
 def test_what_is_cancelled_sooner_than_any_host_would_teaches_nothing() -> None:
     clock = Clock()
     waits = Waits(clock=clock)
