@@ -5,14 +5,14 @@ which can be killed.
 """
 
 import logging
+import os
 from functools import partial
 
 import anyio
-import anyio.to_process
 import anyio.to_thread
 from anyio import BrokenWorkerProcess
 
-from parallel_mcp import chat
+from parallel_mcp import chat, processes
 from parallel_mcp.models import Answer, Question
 
 logger = logging.getLogger(__name__)
@@ -25,6 +25,8 @@ SMALL_BYTES = 8 * 1024
 
 BIG_BYTES = 512 * 1024
 """From this size, responses are parsed in a process: a thread would hold the GIL for each long operation."""
+
+SLOTS = anyio.CapacityLimiter(os.cpu_count() or 2)
 
 LAST_SECONDS = 0.4
 """How long a cancelled call may take to return its answer unchecked. 32 MB take as long."""
@@ -56,8 +58,8 @@ async def understand(
     # A process costs half a second more than a thread, once, but a thread cannot be killed, and holds the GIL.
     for check in (True, False):
         try:
-            with anyio.fail_after(deadline if check and question.output_schema is not None else None):
-                return await anyio.to_process.run_sync(partial(read, check=check), cancellable=True)
+            within = deadline if check and question.output_schema is not None else None
+            return await processes.run(partial(read, check=check), SLOTS, within)
         except TimeoutError:
             logger.warning("An answer could not be checked in time")
         except (BrokenWorkerProcess, OSError) as error:

@@ -1,14 +1,15 @@
 """The arguments that the tools share, and how they become a question."""
 
+import os
+from functools import partial
 from typing import Annotated, Any
 
 import anyio
-import anyio.to_process
 import anyio.to_thread
 from anyio import BrokenWorkerProcess
 from pydantic import Field
 
-from parallel_mcp import errors, schemas
+from parallel_mcp import errors, processes, schemas
 from parallel_mcp.models import Model, Question, research_models
 
 MAX_TEXT_CHARS = 20_000
@@ -17,6 +18,9 @@ SMALL_SCHEMA_CHARS = 2_000
 """Up to this size a schema without patterns is checked on the event loop, which takes a few milliseconds."""
 
 LINT_SECONDS = 30.0
+
+LINT_SLOTS = anyio.CapacityLimiter(os.cpu_count() or 2)
+"""Separate from those for answers, so that no schema holds up an answer that was paid for."""
 
 
 def model_argument(most: Model, default: Model) -> dict[str, Any]:
@@ -58,8 +62,7 @@ async def _lint(schema: dict[str, Any]) -> None:
         if len(text) <= SMALL_SCHEMA_CHARS and "pattern" not in text:
             schemas.lint(schema)
             return
-        with anyio.fail_after(LINT_SECONDS):
-            await anyio.to_process.run_sync(schemas.lint, schema, cancellable=True)
+        await processes.run(partial(schemas.lint, schema), LINT_SLOTS, LINT_SECONDS)
     except TimeoutError:
         raise errors.SchemaRefused("output_schema takes too long to check: make it simpler.") from None
     except (BrokenWorkerProcess, OSError, RecursionError):
