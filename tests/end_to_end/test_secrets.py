@@ -45,7 +45,8 @@ OTLP = "planted-otlp-header-4e"
 SECRETS = (KEY, TOKEN, WRONG, BROUGHT, REDIS, PROXY, BASE, OTLP)
 QUESTION = "Which planted quokka wrote the sonnet?"
 QUOTED = "planted quokka"
-LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+# Each logs what the next one does, and more.
+LEVELS = ("DEBUG", "WARNING")
 HELLO = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
 
 
@@ -325,8 +326,7 @@ async def test_the_stdio_server_lets_nothing_planted_out(upstream: Upstream, tmp
             clear_of_secrets(file.name, file.read_bytes())
 
 
-@pytest.mark.parametrize("level", ["DEBUG", "WARNING"])
-@pytest.mark.parametrize("mode", ["tokens", "brought"])
+@pytest.mark.parametrize(("mode", "level"), [("tokens", "DEBUG"), ("brought", "WARNING"), ("brought", "DEBUG")])
 async def test_the_http_server_lets_nothing_planted_out(
     upstream: Upstream, tmp_path: Path, level: str, mode: str
 ) -> None:
