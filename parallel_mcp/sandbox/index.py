@@ -93,7 +93,9 @@ class Words:
         found: list[list[str]] = [[] for _ in texts]
         with self._lock:
             run = self._database
-            run.executemany(f"INSERT INTO {table}(rowid, text) VALUES (?, ?)", enumerate(texts, 1))
+            # SQLite takes no lone surrogate, which JSON can bring.
+            plain = (text.encode("utf-8", "replace").decode() for text in texts)
+            run.executemany(f"INSERT INTO {table}(rowid, text) VALUES (?, ?)", enumerate(plain, 1))
             for number, term in run.execute(f"SELECT doc, term FROM {table}_at ORDER BY doc, offset"):
                 found[number - 1].append(term)
             run.execute(f"DELETE FROM {table}")

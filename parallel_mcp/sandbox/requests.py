@@ -3,10 +3,15 @@
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictStr, ValidationError
 
 from parallel_mcp.sandbox.engine import Model
 from parallel_mcp.sandbox.wire import Refusal
+
+
+def _plain(part: Any) -> Any:
+    """A text without lone surrogates, which JSON can bring and neither SQLite nor UTF-8 takes."""
+    return part.encode("utf-8", "replace").decode() if isinstance(part, str) else part
 
 
 class _Lenient(BaseModel):
@@ -17,7 +22,7 @@ class _Lenient(BaseModel):
 
 class _Said(_Lenient):
     role: Literal["system", "user", "assistant"]
-    content: StrictStr
+    content: Annotated[StrictStr, AfterValidator(_plain)]
     name: StrictStr | None = None
 
 
@@ -84,10 +89,6 @@ def _explain(error: ValidationError) -> tuple[str, object]:
     ]
     place = ".".join(map(str, rows[0]["loc"][1:]))
     return f"Request validation error: {place}: {rows[0]['msg']}", {"errors": rows[:20]}
-
-
-def _plain(part: int | str) -> int | str:
-    return part if isinstance(part, int) else part.encode("utf-8", "replace").decode()
 
 
 def _message(place: tuple[int | str, ...], message: str) -> str:

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -384,7 +385,9 @@ async def test_a_certificate_that_is_not_trusted_is_a_clear_error(tmp_path: Path
     certificate = self_made_certificate(tmp_path)
     tls = ["--tls-cert-file", str(certificate), "--tls-key-file", str(certificate), "--tls-auth-clients", "no"]
     with redis_running(*tls) as server:
-        port = server.port + 1 if server.port < 65535 else server.port - 1
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
         with client.Redis.from_url(server.url) as raw:
             raw.config_set("tls-port", port)
         async with opened(f"rediss://127.0.0.1:{port}") as store:

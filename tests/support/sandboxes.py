@@ -36,7 +36,7 @@ async def starting(options: SandboxOptions | None = None) -> AsyncIterator[Calle
     async with (
         serving(app) as url,
         httpx2.AsyncClient(
-            base_url=url, headers={"authorization": "Bearer any"}, timeout=30.0, limits=limits, trust_env=False
+            base_url=url, headers={"authorization": "Bearer any"}, timeout=None, limits=limits, trust_env=False
         ) as client,
     ):
         yield Caller(client, app, url)
