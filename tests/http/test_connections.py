@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from parallel_mcp.cli.logs import PER_MINUTE
+from parallel_mcp.http.serving import listening
 from tests.support.hostile_targets import Port, port
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
@@ -26,6 +27,13 @@ from parallel_mcp.cli.group import main
 main()
 """
 DESCRIPTORS = 700
+
+
+def test_responses_leave_at_once() -> None:
+    with listening("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 @contextmanager
